@@ -1,0 +1,20 @@
+//! The nouns of the record: what a reading, a footprint, a certificate, an accreditation, a status event and an
+//! arrangement are, and the exact bytes of each that is signed or digested.
+//!
+//! There is no network, disk, clock, randomness or signature check in this crate: envelopes are made and checked by
+//! `cose`, proofs by `tlog`, verdicts by `verify`.
+
+pub mod accreditation;
+pub mod application;
+pub mod arrangement;
+pub mod certificate;
+pub mod evidence;
+pub mod footprint;
+pub mod instrument;
+pub mod json;
+pub mod media;
+pub mod name;
+pub mod plant;
+pub mod reading;
+pub mod registry;
+pub mod status;

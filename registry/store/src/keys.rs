@@ -1,0 +1,126 @@
+//! Every key of every row, as bytes. Numbers are big-endian and fixed width, so that byte order is number order.
+//!
+//! A physical key is `length of part (1 byte) | part | namespace (1 byte) | key`. A namespace number is never reused.
+
+/// What leads a key: rows of one part may share a batch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Part(Vec<u8>);
+
+impl Part {
+    /// The log's part: what is sequenced.
+    pub fn log() -> Self {
+        Part(b"log".to_vec())
+    }
+
+    /// An organisation's part: its sites, instruments, records, footprints and applications. `None` when the id is
+    /// longer than 200 bytes.
+    pub fn organization(id: &str) -> Option<Self> {
+        Self::tagged(b'o', id)
+    }
+
+    /// An instrument's part: its readings. `None` when the name is longer than 200 bytes.
+    pub fn instrument(name: &str) -> Option<Self> {
+        Self::tagged(b'i', name)
+    }
+
+    /// A service's own part: indexes and work lists that can be rebuilt.
+    pub fn index(service: &str) -> Option<Self> {
+        Self::tagged(b'x', service)
+    }
+
+    fn tagged(tag: u8, id: &str) -> Option<Self> {
+        (id.len() <= 200).then(|| {
+            let mut bytes = vec![tag];
+            bytes.extend_from_slice(id.as_bytes());
+            Part(bytes)
+        })
+    }
+
+    /// The bytes that lead the key.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What kind of row it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Namespace {
+    /// `caller organisation, 0, request id` -> digest of the request (32 bytes) and the first answer.
+    Request = 1,
+    /// Resource name -> resource.
+    Resource = 2,
+    /// `start second, revision` -> reading.
+    Reading = 3,
+    /// Leaf index -> entry bytes.
+    Entry = 4,
+    /// Leaf hash -> leaf index.
+    EntryHash = 5,
+    /// Fixed names -> small state: head, edge, fence.
+    Head = 6,
+    /// Kind byte and subject -> leaf indexes, in order.
+    Subject = 7,
+    /// Leaf index -> status record, where it is not the default one.
+    StatusRecord = 8,
+    /// Epoch -> epoch record.
+    Epoch = 9,
+    /// Sequence -> what other indexes must still take up.
+    Outbox = 10,
+    /// Digest -> resource name.
+    Digest = 11,
+    /// Leaf index -> status events waiting for the next epoch.
+    PendingEvent = 12,
+}
+
+/// Key of a number.
+pub fn number(n: u64) -> Vec<u8> {
+    n.to_be_bytes().to_vec()
+}
+
+/// Number of a key; `None` when it is not 8 bytes.
+pub fn parse_number(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.try_into().ok()?))
+}
+
+/// Key of a reading: `start second (sign bit flipped, so negative sorts first) | revision`.
+pub fn reading(start_second: i64, revision: u32) -> Vec<u8> {
+    let mut key = ((start_second as u64) ^ (1 << 63)).to_be_bytes().to_vec();
+    key.extend_from_slice(&revision.to_be_bytes());
+    key
+}
+
+/// Start second and revision of a reading's key.
+pub fn parse_reading(key: &[u8]) -> Option<(i64, u32)> {
+    let (start, revision) = key.split_at_checked(8)?;
+    let start = (u64::from_be_bytes(start.try_into().ok()?) ^ (1 << 63)) as i64;
+    Some((start, u32::from_be_bytes(revision.try_into().ok()?)))
+}
+
+/// Key of a request: organisation and id cannot run into each other.
+pub fn request(organization: &str, request_id: &str) -> Vec<u8> {
+    let mut key = organization.as_bytes().to_vec();
+    key.push(0);
+    key.extend_from_slice(request_id.as_bytes());
+    key
+}
+
+/// The smallest key greater than every key that starts with `prefix`; empty when there is none.
+pub fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < 0xff {
+            end.push(last + 1);
+            return end;
+        }
+    }
+    end
+}
+
+pub(crate) fn physical(part: &Part, ns: Namespace, key: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(2 + part.0.len() + key.len());
+    bytes.push(part.0.len() as u8);
+    bytes.extend_from_slice(&part.0);
+    bytes.push(ns as u8);
+    bytes.extend_from_slice(key);
+    bytes
+}

@@ -21,8 +21,7 @@ const SPKI_P384: &[u8] =
     b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
 const SPKI_ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 /// AlgorithmIdentifier of rsaEncryption with its NULL (RFC 3279 §2.3.1).
-const RSA_ALGORITHM: &[u8] =
-    b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+const RSA_ALGORITHM: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
 
 /// A public key that has been checked to be one: the point is on its curve, the modulus of an
 /// accepted size. Equality is equality of the SubjectPublicKeyInfo.
@@ -40,7 +39,10 @@ enum Material {
     P384(Vec<u8>),
     Ed25519(Vec<u8>),
     /// Big-endian, without leading zeros.
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
 }
 
 impl PublicKey {
@@ -58,7 +60,9 @@ impl PublicKey {
         if let Some(key) = der.strip_prefix(SPKI_ED25519) {
             return PublicKey::new(Material::Ed25519(key.to_vec()));
         }
-        let malformed = KeyError::Malformed { what: "SubjectPublicKeyInfo" };
+        let malformed = KeyError::Malformed {
+            what: "SubjectPublicKeyInfo",
+        };
         let Ok((rest, spki)) = SubjectPublicKeyInfo::from_der(der) else {
             return Err(malformed);
         };
@@ -70,7 +74,11 @@ impl PublicKey {
             _ => return Err(KeyError::UnsupportedKey { what: oid }),
         };
         // Only the one DER spelling is a key.
-        if rest.is_empty() && key.spki == der { Ok(key) } else { Err(malformed) }
+        if rest.is_empty() && key.spki == der {
+            Ok(key)
+        } else {
+            Err(malformed)
+        }
     }
 
     /// The raw 32 bytes of an Ed25519 key (RFC 8032 §5.1.5).
@@ -106,7 +114,9 @@ impl PublicKey {
             // RFC 7518 §6.2.1.2: the full width of the field each; the width of the sum is checked
             // against the curve.
             if x.len() != y.len() {
-                return Err(KeyError::Malformed { what: "JWK coordinates" });
+                return Err(KeyError::Malformed {
+                    what: "JWK coordinates",
+                });
             }
             Ok([&[4], x.as_slice(), &y].concat())
         };
@@ -117,12 +127,16 @@ impl PublicKey {
             ("RSA", None) => PublicKey::rsa(&member(&jwk.n)?, &member(&jwk.e)?)?,
             (kty, crv) => {
                 let what = format!("{kty} {}", crv.unwrap_or_default());
-                return Err(KeyError::UnsupportedKey { what: what.trim_end().to_owned() });
+                return Err(KeyError::UnsupportedKey {
+                    what: what.trim_end().to_owned(),
+                });
             }
         };
         match jwk.alg {
             Some(alg) if !key.jose_names().any(|name| name == alg) => {
-                Err(KeyError::UnsupportedKey { what: format!("{} with alg {alg}", key.kind()) })
+                Err(KeyError::UnsupportedKey {
+                    what: format!("{} with alg {alg}", key.kind()),
+                })
             }
             _ => Ok(key),
         }
@@ -134,7 +148,11 @@ impl PublicKey {
         let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let ec = |crv: &str, point: &[u8]| {
             let (x, y) = point[1..].split_at(point.len() / 2);
-            format!(r#"{{"crv":"{crv}","kty":"EC","x":"{}","y":"{}"}}"#, b64(x), b64(y))
+            format!(
+                r#"{{"crv":"{crv}","kty":"EC","x":"{}","y":"{}"}}"#,
+                b64(x),
+                b64(y)
+            )
         };
         match &self.material {
             Material::P256(point) => ec("P-256", point),
@@ -169,37 +187,63 @@ impl PublicKey {
     /// [`KeyError::BadSignature`] when the signature is not this key's over this message.
     pub fn verify(&self, alg: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
         if alg.key_kind() != self.kind() {
-            return Err(KeyError::AlgorithmMismatch { alg, key: self.kind() });
+            return Err(KeyError::AlgorithmMismatch {
+                alg,
+                key: self.kind(),
+            });
         }
-        self.parsed.verify_sig(message, signature).map_err(|_| KeyError::BadSignature)
+        self.parsed
+            .verify_sig(message, signature)
+            .map_err(|_| KeyError::BadSignature)
     }
 
     fn jose_names(&self) -> impl Iterator<Item = &'static str> {
         let kind = self.kind();
-        let fitting = Algorithm::ALL.into_iter().filter(move |alg| alg.key_kind() == kind);
+        let fitting = Algorithm::ALL
+            .into_iter()
+            .filter(move |alg| alg.key_kind() == kind);
         fitting.map(Algorithm::jose_name)
     }
 
     fn rsa(n: &[u8], e: &[u8]) -> Result<PublicKey, KeyError> {
         let strip = |bytes: &[u8]| -> Vec<u8> {
-            bytes.iter().copied().skip_while(|byte| *byte == 0).collect()
+            bytes
+                .iter()
+                .copied()
+                .skip_while(|byte| *byte == 0)
+                .collect()
         };
-        PublicKey::new(Material::Rsa { n: strip(n), e: strip(e) })
+        PublicKey::new(Material::Rsa {
+            n: strip(n),
+            e: strip(e),
+        })
     }
 
     fn new(material: Material) -> Result<PublicKey, KeyError> {
         let fixed = |raw: &[u8], first: Option<u8>, len: usize, what: &'static str| {
             let fits = raw.len() == len && first.is_none_or(|byte| raw[0] == byte);
-            if fits { Ok(()) } else { Err(KeyError::Malformed { what }) }
+            if fits {
+                Ok(())
+            } else {
+                Err(KeyError::Malformed { what })
+            }
         };
         let (prefix, raw, parsed) = match &material {
             Material::P256(point) => {
                 fixed(point, Some(4), 65, "P-256 point")?;
-                (SPKI_P256, point, ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point))
+                (
+                    SPKI_P256,
+                    point,
+                    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point),
+                )
             }
             Material::P384(point) => {
                 fixed(point, Some(4), 97, "P-384 point")?;
-                (SPKI_P384, point, ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point))
+                (
+                    SPKI_P384,
+                    point,
+                    ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point),
+                )
             }
             Material::Ed25519(raw) => {
                 fixed(raw, None, 32, "Ed25519 key")?;
@@ -208,18 +252,28 @@ impl PublicKey {
             Material::Rsa { n, e } => {
                 let bits = 8 * n.len() - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
                 if !(2048..=8192).contains(&bits) {
-                    return Err(KeyError::UnsupportedKey { what: format!("RSA of {bits} bits") });
+                    return Err(KeyError::UnsupportedKey {
+                        what: format!("RSA of {bits} bits"),
+                    });
                 }
                 let parsed = RsaPublicKeyComponents { n, e }
                     .to_parsed_public_key(&RSA_PSS_2048_8192_SHA256)
                     .map_err(|_| KeyError::Malformed { what: "RSA key" })?;
                 let spki = rsa_spki(n, e);
-                return Ok(PublicKey { spki, material, parsed: Arc::new(parsed) });
+                return Ok(PublicKey {
+                    spki,
+                    material,
+                    parsed: Arc::new(parsed),
+                });
             }
         };
         let parsed = parsed.map_err(|_| KeyError::Malformed { what: "public key" })?;
         let spki = [prefix, raw].concat();
-        Ok(PublicKey { spki, material, parsed: Arc::new(parsed) })
+        Ok(PublicKey {
+            spki,
+            material,
+            parsed: Arc::new(parsed),
+        })
     }
 }
 
@@ -233,7 +287,12 @@ impl Eq for PublicKey {}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublicKey({} {})", self.kind(), hex::encode(self.thumbprint()))
+        write!(
+            f,
+            "PublicKey({} {})",
+            self.kind(),
+            hex::encode(self.thumbprint())
+        )
     }
 }
 
@@ -251,7 +310,9 @@ struct Jwk {
 
 fn member(value: &Option<String>) -> Result<Vec<u8>, KeyError> {
     let malformed = KeyError::Malformed { what: "JWK member" };
-    let Some(text) = value else { return Err(malformed) };
+    let Some(text) = value else {
+        return Err(malformed);
+    };
     URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed)
 }
 

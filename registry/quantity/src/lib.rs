@@ -29,14 +29,19 @@
 //! let _ = Mass::from_base(1.0) + Co2e::from_base(1.0);
 //! ```
 
+// `ISQ!` calls a sibling macro by its bare name, so a path import does not reach it.
+#[macro_use]
+extern crate uom;
+
 mod decimal;
 mod kind;
 mod unit;
 
 pub use decimal::{Decimal, DecimalError, MAX_DECIMAL_DIGITS, MAX_DECIMAL_LEN, Rounding};
 pub use kind::{
-    Carbon, CarbonPerMass, Co2e, Co2ePerCarbon, Co2ePerElectricity, Co2ePerEnergy, Co2ePerMass, Co2ePerNormalVolume,
-    Co2ePerVolume, Electricity, ElectricityPerMass, Energy, EnergyPerMass, EnergyPerNormalVolume, Kind, KindName, Mass,
-    NormalVolume, Over, QuantityError, Ratio, Times, Volume,
+    Carbon, CarbonPerMass, Co2e, Co2ePerCarbon, Co2ePerElectricity, Co2ePerEnergy, Co2ePerMass,
+    Co2ePerNormalVolume, Co2ePerVolume, Electricity, ElectricityPerMass, Energy, EnergyPerMass,
+    EnergyPerNormalVolume, Kind, KindName, Mass, NormalVolume, Over, QuantityError, Ratio, Times,
+    Volume,
 };
 pub use unit::{Quantity, Unit, UnknownUnit};

@@ -1,0 +1,154 @@
+//! Who may call: a table with one row an RPC. An RPC without a row refuses everybody.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer, Service};
+
+use crate::connect::Peer;
+use crate::{Caller, Refusal, Role};
+
+/// Who may call one RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody with a certificate of this installation, known caller or not: health and reflection.
+    Connected,
+    /// Every known caller.
+    Known,
+    /// Callers of these roles.
+    Roles(&'static [Role]),
+}
+
+/// One row: path of the RPC and who may call it.
+pub type Row = (&'static str, Who);
+
+/// The rows that every server has.
+pub const COMMON: &[Row] = &[
+    ("/grpc.health.v1.Health/Check", Who::Connected),
+    ("/grpc.health.v1.Health/Watch", Who::Connected),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Who::Connected),
+];
+
+/// The table of a server.
+#[derive(Debug, Clone, Default)]
+pub struct Table(Arc<BTreeMap<&'static str, Who>>);
+
+impl Table {
+    /// A table of these rows and the common ones.
+    pub fn new(rows: impl IntoIterator<Item = Row>) -> Self {
+        Table(Arc::new(rows.into_iter().chain(COMMON.iter().copied()).collect()))
+    }
+
+    /// Who may call `path`; `None` refuses everybody.
+    pub fn row(&self, path: &str) -> Option<Who> {
+        self.0.get(path).copied()
+    }
+
+    /// Lets a call pass, or says why not.
+    ///
+    /// # Errors
+    /// `CALLER_NOT_ALLOWED` or `CALLER_UNKNOWN`.
+    pub fn judge(&self, path: &str, caller: Option<&Caller>) -> Result<(), Refusal> {
+        const DOMAIN: &str = "access.touchstone";
+        let not_allowed = |message: String| Refusal::new(DOMAIN, Code::PermissionDenied, "CALLER_NOT_ALLOWED", message);
+        let who = self.row(path).ok_or_else(|| {
+            not_allowed(format!("no caller may use {path}: it has no row in the caller table")).with("method", path)
+        })?;
+        let known = || {
+            caller.ok_or_else(|| {
+                Refusal::new(
+                    DOMAIN,
+                    Code::Unauthenticated,
+                    "CALLER_UNKNOWN",
+                    "the client certificate names no caller: connect with one issued by the operator",
+                )
+            })
+        };
+        match who {
+            Who::Connected => Ok(()),
+            Who::Known => known().map(|_| ()),
+            Who::Roles(roles) => {
+                let caller = known()?;
+                if roles.contains(&caller.role) {
+                    return Ok(());
+                }
+                let allowed = roles.iter().map(|role| role.word()).collect::<Vec<_>>().join(", ");
+                Err(not_allowed(format!("a caller of role {} may not use {path}: {allowed} may", caller.role.word()))
+                    .with("method", path)
+                    .with("role", caller.role.word())
+                    .with("allowed_roles", allowed))
+            }
+        }
+    }
+}
+
+/// Puts the table before every handler and the caller into every request.
+#[derive(Debug, Clone)]
+pub struct Access(pub Table);
+
+impl<S> Layer<S> for Access {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { table: self.0.clone(), inner }
+    }
+}
+
+/// A service behind the table.
+#[derive(Debug, Clone)]
+pub struct Guarded<S> {
+    table: Table,
+    inner: S,
+}
+
+impl<S> Service<http::Request<Body>> for Guarded<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = http::Response<Body>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let caller = request.extensions().get::<Peer>().and_then(|peer| peer.caller.clone());
+        if let Err(refusal) = self.table.judge(request.uri().path(), caller.as_ref()) {
+            tracing::info!(method = request.uri().path(), reason = refusal.reason, "a call was refused");
+            return Box::pin(async move { Ok(Status::from(refusal).into_http()) });
+        }
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        // The clone that was polled ready must be the one called.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        Box::pin(async move { inner.call(request).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_rpc_without_a_row_refuses_every_role() {
+        let table = Table::new([("/a.B/Known", Who::Known), ("/a.B/Decide", Who::Roles(&[Role::Decider]))]);
+        for role in Role::ALL {
+            let caller = Caller { organization: "o".into(), role, person: "p".into() };
+            assert_eq!(table.judge("/a.B/Forgotten", Some(&caller)).unwrap_err().reason, "CALLER_NOT_ALLOWED");
+            assert!(table.judge("/a.B/Known", Some(&caller)).is_ok());
+            assert_eq!(table.judge("/a.B/Decide", Some(&caller)).is_ok(), role == Role::Decider);
+        }
+        assert_eq!(table.judge("/a.B/Known", None).unwrap_err().reason, "CALLER_UNKNOWN");
+        assert!(table.judge("/grpc.health.v1.Health/Check", None).is_ok());
+    }
+}

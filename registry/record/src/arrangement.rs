@@ -55,12 +55,11 @@ impl Arrangement {
     /// [`PayloadError`].
     pub fn from_payload(bytes: &[u8]) -> Result<Self, PayloadError> {
         let read: Arrangement = json::read(bytes)?;
-        let rule = PayloadError::rule;
-        name::check_did(&read.asking_party).map_err(|e| rule("askingParty", e.to_string()))?;
-        name::check_did(&read.providing_party).map_err(|e| rule("providingParty", e.to_string()))?;
-        name::check_id(read.number()).map_err(|e| rule("id", format!("last part: {e}")))?;
+        name::check_did(&read.asking_party).map_err(|e| PayloadError::rule("askingParty", e.to_string()))?;
+        name::check_did(&read.providing_party).map_err(|e| PayloadError::rule("providingParty", e.to_string()))?;
+        name::check_id(read.number()).map_err(|e| PayloadError::rule("id", format!("last part: {e}")))?;
         if read.from >= read.until {
-            return Err(rule("until", "must be later than from"));
+            return Err(PayloadError::rule("until", "must be later than from"));
         }
         for (path, text) in [
             ("maxGapShare", &read.max_gap_share),
@@ -68,9 +67,9 @@ impl Arrangement {
             ("maxRelativeUncertainty", &read.max_relative_uncertainty),
             ("guardedRelativeUncertainty", &read.guarded_relative_uncertainty),
         ] {
-            let value: f64 = text.parse().map_err(|_| rule(path, "must be a decimal number"))?;
+            let value: f64 = text.parse().map_err(|_| PayloadError::rule(path, "must be a decimal number"))?;
             if !(0.0..=1.0).contains(&value) {
-                return Err(rule(path, "must be between 0 and 1"));
+                return Err(PayloadError::rule(path, "must be between 0 and 1"));
             }
         }
         Ok(read)

@@ -453,48 +453,47 @@ impl Certificate {
     }
 
     fn check(&self) -> Result<(), PayloadError> {
-        let rule = PayloadError::rule;
         let subject = &self.credential_subject;
         if self.context.first().map(String::as_str) != Some(VC_CONTEXT)
             || self.context.get(1).map(String::as_str) != Some(UNTP_CONTEXT)
         {
-            return Err(rule("@context", "must begin with the W3C and UNTP 0.7.0 contexts"));
+            return Err(PayloadError::rule("@context", "must begin with the W3C and UNTP 0.7.0 contexts"));
         }
         if !self.types.iter().any(|t| t == "DigitalConformityCredential") {
-            return Err(rule("type", "must name DigitalConformityCredential"));
+            return Err(PayloadError::rule("type", "must name DigitalConformityCredential"));
         }
         let number = self.id.rsplit('/').next().unwrap_or("");
-        name::check_id(number).map_err(|e| rule("id", format!("last part: {e}")))?;
-        name::check_did(&self.issuer.id).map_err(|e| rule("issuer.id", e.to_string()))?;
+        name::check_id(number).map_err(|e| PayloadError::rule("id", format!("last part: {e}")))?;
+        name::check_did(&self.issuer.id).map_err(|e| PayloadError::rule("issuer.id", e.to_string()))?;
         name::check_did(&subject.issued_to_party.id)
-            .map_err(|e| rule("credentialSubject.issuedToParty.id", e.to_string()))?;
+            .map_err(|e| PayloadError::rule("credentialSubject.issuedToParty.id", e.to_string()))?;
         if self.valid_from >= self.valid_until {
-            return Err(rule("validUntil", "must be later than validFrom"));
+            return Err(PayloadError::rule("validUntil", "must be later than validFrom"));
         }
         if subject.authorisation.len() != 1 {
-            return Err(rule("credentialSubject.authorisation", "name exactly one accreditation"));
+            return Err(PayloadError::rule("credentialSubject.authorisation", "name exactly one accreditation"));
         }
         let [assessment] = subject.conformity_assessment.as_slice() else {
-            return Err(rule("credentialSubject.conformityAssessment", "exactly one assessment"));
+            return Err(PayloadError::rule("credentialSubject.conformityAssessment", "exactly one assessment"));
         };
         if assessment.assessed_product.len() != 1 {
-            return Err(rule("credentialSubject.conformityAssessment.assessedProduct", "exactly one product"));
+            return Err(PayloadError::rule("credentialSubject.conformityAssessment.assessedProduct", "exactly one product"));
         }
         if assessment.assessed_facility.len() != 1 {
-            return Err(rule("credentialSubject.conformityAssessment.assessedFacility", "exactly one facility"));
+            return Err(PayloadError::rule("credentialSubject.conformityAssessment.assessedFacility", "exactly one facility"));
         }
         let measured = &assessment.measurement;
         if measured.goods_from >= measured.goods_until {
-            return Err(rule("measurement.goodsUntil", "must be later than goodsFrom"));
+            return Err(PayloadError::rule("measurement.goodsUntil", "must be later than goodsFrom"));
         }
         for (path, share) in [
             ("measurement.gapShare", &measured.gap_share),
             ("measurement.calibrationCoverage", &measured.calibration_coverage),
             ("measurement.primaryDataShare", &measured.primary_data_share),
         ] {
-            let value: f64 = share.parse().map_err(|_| rule(path, "must be a decimal number"))?;
+            let value: f64 = share.parse().map_err(|_| PayloadError::rule(path, "must be a decimal number"))?;
             if !(0.0..=1.0).contains(&value) {
-                return Err(rule(path, "must be between 0 and 1"));
+                return Err(PayloadError::rule(path, "must be between 0 and 1"));
             }
         }
         let figures = [&measured.direct, &measured.indirect, &measured.total];
@@ -502,13 +501,13 @@ impl Certificate {
             for text in [&figure.value, &figure.standard_uncertainty, &figure.expanded_uncertainty, &figure.coverage_factor]
             {
                 if NumberToken::new(text).is_none() {
-                    return Err(rule("measurement", format!("{text:?} is no plain decimal")));
+                    return Err(PayloadError::rule("measurement", format!("{text:?} is no plain decimal")));
                 }
             }
         }
         let declared = assessment.assessed_performance.iter().map(|p| p.measure.value.as_str());
         if !declared.eq([measured.direct.value.as_str(), measured.indirect.value.as_str()]) {
-            return Err(rule(
+            return Err(PayloadError::rule(
                 "credentialSubject.conformityAssessment.assessedPerformance",
                 "must give the direct and the indirect value of the measurement",
             ));

@@ -17,4 +17,5 @@ pub mod name;
 pub mod plant;
 pub mod reading;
 pub mod registry;
+pub mod statement;
 pub mod status;

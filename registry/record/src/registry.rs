@@ -45,6 +45,8 @@ pub struct LogIdentity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegistrationPolicy {
+    /// DID of the log.
+    pub id: String,
     /// Origin of the log.
     pub origin: String,
     /// Content types registered.
@@ -72,6 +74,8 @@ pub enum AnchorRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Anchor {
+    /// DID of the operator, who signs this: the log's own.
+    pub operator: String,
     /// DID of the party.
     pub id: String,
     /// Its name.

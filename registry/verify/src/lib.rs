@@ -1,1 +1,13 @@
-//! verify.
+//! Certificate + proofs + roots + time -> verdict: one pure function for server, client and tests.
+//!
+//! There is no clock, network or disk here: the time is an argument and trust is what the verifier's own file says.
+
+pub mod bundle;
+mod judge;
+pub mod trust;
+pub mod verdict;
+
+pub use bundle::{Bundle, BundleError};
+pub use judge::{Question, judge, judge_file};
+pub use trust::{Trust, TrustError};
+pub use verdict::{Check, Code, Fact, FactState, Outcome, Reason, Verdict};

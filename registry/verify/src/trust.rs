@@ -1,0 +1,169 @@
+//! Trust: the verifier's own file. Nothing in a bundle adds to it.
+
+use base64::Engine;
+use cose::key::PublicKey;
+use jiff::SignedDuration;
+use record::registry::Jwk;
+use serde::{Deserialize, Serialize};
+use tlog::note::NoteVerifier;
+
+/// The file (TOML), as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustFile {
+    /// DID of the party that asks: arrangements are applied as this party.
+    pub party: String,
+    /// Oldest status accepted, in hours: stale never means valid.
+    pub max_age_hours: u32,
+    /// How many of the witnesses below must have cosigned both checkpoints.
+    pub witness_quorum: u32,
+    /// The log.
+    pub log: LogTrust,
+    /// Accreditation bodies.
+    #[serde(default, rename = "accreditation_body")]
+    pub accreditation_bodies: Vec<Authority>,
+    /// Parties to arrangements: oneself and the partner.
+    #[serde(default, rename = "arrangement_party")]
+    pub arrangement_parties: Vec<Authority>,
+    /// Witnesses.
+    #[serde(default, rename = "witness")]
+    pub witnesses: Vec<Witness>,
+}
+
+/// Names and keys of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogTrust {
+    /// Origin; the status log's is this with `/status`.
+    pub origin: String,
+    /// C2SP verifier key of checkpoints.
+    pub note_key: String,
+    /// C2SP verifier key of status checkpoints.
+    pub status_note_key: String,
+    /// Key of receipts.
+    pub receipt_key: Jwk,
+}
+
+/// A party and its certificate authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// DID of the party.
+    pub id: String,
+    /// Authority certificate, DER in base64.
+    pub certificate: String,
+}
+
+/// A witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// C2SP verifier key (cosignature/v1).
+    pub key: String,
+}
+
+/// Why a trust file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// Not TOML, or not this schema.
+    #[error("the trust file cannot be read: {0}")]
+    Toml(String),
+    /// A value that cannot be used.
+    #[error("{path}: {problem}")]
+    Value {
+        /// Path of the value.
+        path: String,
+        /// The problem, with the remedy.
+        problem: String,
+    },
+}
+
+/// A trust file, ready for use.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// DID of the party that asks.
+    pub party: String,
+    /// Oldest status accepted.
+    pub max_age: SignedDuration,
+    /// Witnesses needed.
+    pub witness_quorum: usize,
+    /// Origin of the log.
+    pub origin: String,
+    /// Log key first, then witnesses.
+    pub note_keys: Vec<NoteVerifier>,
+    /// Status log key first, then witnesses.
+    pub status_note_keys: Vec<NoteVerifier>,
+    /// Key of receipts.
+    pub receipt_key: PublicKey,
+    /// Accreditation bodies: DID and authority (DER).
+    pub accreditation_bodies: Vec<(String, Vec<u8>)>,
+    /// Arrangement parties: DID and authority (DER).
+    pub arrangement_parties: Vec<(String, Vec<u8>)>,
+}
+
+impl Trust {
+    /// Origin of the status log.
+    pub fn status_origin(&self) -> String {
+        format!("{}/status", self.origin)
+    }
+
+    /// Reads a trust file.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn from_toml(text: &str) -> Result<Self, TrustError> {
+        let file: TrustFile = toml::from_str(text).map_err(|error| TrustError::Toml(error.to_string()))?;
+        Trust::try_from(file)
+    }
+}
+
+impl TryFrom<TrustFile> for Trust {
+    type Error = TrustError;
+
+    fn try_from(file: TrustFile) -> Result<Self, TrustError> {
+        let value = |path: &str, problem: &dyn std::fmt::Display| TrustError::Value {
+            path: path.to_owned(),
+            problem: problem.to_string(),
+        };
+        let witnesses = file
+            .witnesses
+            .iter()
+            .enumerate()
+            .map(|(i, witness)| {
+                NoteVerifier::from_vkey(&witness.key).map_err(|e| value(&format!("witness[{i}].key"), &e))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if file.witness_quorum as usize > witnesses.len() {
+            return Err(value("witness_quorum", &"is greater than the number of witnesses named"));
+        }
+        let keys = |path: &str, vkey: &str| {
+            let own = NoteVerifier::from_vkey(vkey).map_err(|e| value(path, &e))?;
+            Ok(std::iter::once(own).chain(witnesses.iter().cloned()).collect::<Vec<_>>())
+        };
+        let authorities = |path: &str, list: &[Authority]| {
+            list.iter()
+                .enumerate()
+                .map(|(i, authority)| {
+                    let path = format!("{path}[{i}].certificate");
+                    let der = base64::engine::general_purpose::STANDARD
+                        .decode(&authority.certificate)
+                        .map_err(|e| value(&path, &e))?;
+                    cose::x509::Certificate::from_der(&der).map_err(|e| value(&path, &e))?;
+                    Ok((authority.id.clone(), der))
+                })
+                .collect::<Result<Vec<_>, TrustError>>()
+        };
+        let jwk = serde_json::to_string(&file.log.receipt_key).map_err(|e| value("log.receipt_key", &e))?;
+        Ok(Trust {
+            note_keys: keys("log.note_key", &file.log.note_key)?,
+            status_note_keys: keys("log.status_note_key", &file.log.status_note_key)?,
+            receipt_key: PublicKey::from_jwk(&jwk).map_err(|e| value("log.receipt_key", &e))?,
+            accreditation_bodies: authorities("accreditation_body", &file.accreditation_bodies)?,
+            arrangement_parties: authorities("arrangement_party", &file.arrangement_parties)?,
+            party: file.party,
+            max_age: SignedDuration::from_hours(i64::from(file.max_age_hours)),
+            witness_quorum: file.witness_quorum as usize,
+            origin: file.log.origin,
+        })
+    }
+}

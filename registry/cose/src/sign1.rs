@@ -310,11 +310,8 @@ fn make(
         .into());
     }
     let header = protected.encode();
-    // What we would not read back is not signed: an unknown crit, a label given twice.
-    Protected::from_value(cbor::decode(&header)?, &[]).or_else(|error| match error {
-        Sign1Error::Critical { .. } => Ok(protected.clone()),
-        error => Err(error),
-    })?;
+    // What could not be read back is not signed: a crit without its parameter, a label given twice.
+    Protected::from_value(cbor::decode(&header)?, &protected.crit)?;
     let signature = signer.sign(&to_be_signed(&header, &[], payload))?;
     Ok((header, signature))
 }

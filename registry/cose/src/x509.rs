@@ -201,9 +201,9 @@ pub fn verify_path(
 struct AnyPurpose;
 
 impl ExtendedKeyUsageValidator for AnyPurpose {
-    fn validate(&self, iter: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+    fn validate(&self, mut iter: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
         // Read to the end, so that a malformed extension is still an error.
-        iter.map(|purpose| purpose.map(drop)).collect()
+        iter.try_for_each(|purpose| purpose.map(drop))
     }
 }
 

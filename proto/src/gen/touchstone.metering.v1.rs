@@ -92,11 +92,14 @@ pub struct ReadingBatch {
     /// Unit code; must be the instrument's.
     #[prost(string, tag = "4")]
     pub unit: ::prost::alloc::string::String,
-    /// Readings in steps of the instrument's resolution. At most 10,000.
+    /// Value of one step, in unit; must be the instrument's.
+    #[prost(message, optional, tag = "6")]
+    pub resolution: ::core::option::Option<super::super::super::google::r#type::Decimal>,
+    /// Readings in steps of resolution. At most 40,000.
     #[prost(sint64, repeated, packed = "false", tag = "5")]
     pub values: ::prost::alloc::vec::Vec<i64>,
     /// Positions in values that hold no reading, ascending: missing is not zero.
-    #[prost(uint32, repeated, packed = "false", tag = "6")]
+    #[prost(uint32, repeated, packed = "false", tag = "7")]
     pub missing: ::prost::alloc::vec::Vec<u32>,
 }
 /// Why a row was refused.
@@ -105,6 +108,9 @@ pub struct RowRefusal {
     /// Position in the batch's values.
     #[prost(uint32, tag = "1")]
     pub row: u32,
+    /// How many rows from there on.
+    #[prost(uint32, tag = "4")]
+    pub count: u32,
     /// Stable reason, for example OUT_OF_RANGE or FUTURE.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
@@ -112,7 +118,7 @@ pub struct RowRefusal {
     #[prost(string, tag = "3")]
     pub message: ::prost::alloc::string::String,
 }
-/// What became of the rows of one batch. accepted + duplicate + revised + refused rows = rows sent.
+/// What became of the rows of one batch: accepted + duplicate + revised + missing + refused = rows sent.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AcceptanceReport {
     /// The instrument.
@@ -130,9 +136,9 @@ pub struct AcceptanceReport {
     /// Rows refused, each with its reason.
     #[prost(message, repeated, tag = "5")]
     pub refused: ::prost::alloc::vec::Vec<RowRefusal>,
-    /// Intervals of the batch for which no reading was sent.
+    /// Rows for which no reading was sent.
     #[prost(uint32, tag = "6")]
-    pub gaps: u32,
+    pub missing: u32,
 }
 /// One kept reading.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -168,9 +174,12 @@ pub struct WeighbridgeRecord {
     /// When it was weighed.
     #[prost(message, optional, tag = "5")]
     pub weighing_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Net mass in tonnes.
+    /// Net mass, in unit.
     #[prost(message, optional, tag = "6")]
-    pub net_mass_t: ::core::option::Option<super::super::super::google::r#type::Decimal>,
+    pub net_mass: ::core::option::Option<super::super::super::google::r#type::Decimal>,
+    /// Unit code of a mass.
+    #[prost(string, tag = "7")]
+    pub unit: ::prost::alloc::string::String,
 }
 /// The stock of a material at an instant.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -184,9 +193,22 @@ pub struct StockRecord {
     /// When the stock was taken.
     #[prost(message, optional, tag = "3")]
     pub stock_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Mass in tonnes.
+    /// Mass, in unit.
     #[prost(message, optional, tag = "4")]
-    pub mass_t: ::core::option::Option<super::super::super::google::r#type::Decimal>,
+    pub mass: ::core::option::Option<super::super::super::google::r#type::Decimal>,
+    /// Unit code of a mass.
+    #[prost(string, tag = "5")]
+    pub unit: ::prost::alloc::string::String,
+    /// Expanded uncertainty of mass, in unit.
+    #[prost(message, optional, tag = "6")]
+    pub expanded_uncertainty: ::core::option::Option<
+        super::super::super::google::r#type::Decimal,
+    >,
+    /// Coverage factor k of the expanded uncertainty.
+    #[prost(message, optional, tag = "7")]
+    pub coverage_factor: ::core::option::Option<
+        super::super::super::google::r#type::Decimal,
+    >,
 }
 /// A laboratory analysis: evidence of the same rank as a reading.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -203,9 +225,15 @@ pub struct LaboratoryAnalysis {
     /// Method, for example "ISO 1928".
     #[prost(string, tag = "4")]
     pub method: ::prost::alloc::string::String,
-    /// Laboratory and its accreditation.
+    /// Laboratory.
     #[prost(string, tag = "5")]
     pub laboratory: ::prost::alloc::string::String,
+    /// The laboratory's accreditation number (ISO/IEC 17025).
+    #[prost(string, tag = "12")]
+    pub laboratory_accreditation: ::prost::alloc::string::String,
+    /// SHA-256 of the report file, 32 bytes; empty when there is none.
+    #[prost(bytes = "vec", tag = "13")]
+    pub report_sha256: ::prost::alloc::vec::Vec<u8>,
     /// When the analysis was made.
     #[prost(message, optional, tag = "6")]
     pub analysis_time: ::core::option::Option<::prost_types::Timestamp>,
@@ -313,18 +341,19 @@ pub struct Instrument {
     /// organizations/{organization}/sites/{site}/instruments/{instrument}
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// What people call it.
-    #[prost(string, tag = "2")]
-    pub display_name: ::prost::alloc::string::String,
+    /// What it measures.
+    #[prost(enumeration = "Measurand", tag = "2")]
+    pub measurand: i32,
     /// What it is.
     #[prost(enumeration = "InstrumentKind", tag = "3")]
     pub kind: i32,
     /// Serial number on the nameplate.
     #[prost(string, tag = "4")]
     pub serial_number: ::prost::alloc::string::String,
-    /// What it measures, for example "active energy, import".
-    #[prost(string, tag = "5")]
-    pub measurand: ::prost::alloc::string::String,
+    /// First value that a cumulative register cannot show, in steps of resolution: it rolls over there. 0 for an interval
+    /// register, which counts from zero in every interval.
+    #[prost(int64, tag = "5")]
+    pub rollover: i64,
     /// Unit code of its readings: UCUM or UN/CEFACT Rec 20.
     #[prost(string, tag = "6")]
     pub unit: ::prost::alloc::string::String,
@@ -392,14 +421,20 @@ pub struct Calibration {
 pub enum InstrumentKind {
     /// Not stated: refused.
     Unspecified = 0,
-    /// An electricity meter.
+    /// Active-energy electricity meter (IEC 62053).
     ElectricityMeter = 1,
-    /// A gas meter.
+    /// Gas meter.
     GasMeter = 2,
-    /// A weighbridge (non-automatic weighing, OIML R 76).
-    Weighbridge = 3,
-    /// A belt weigher (OIML R 50).
-    BeltScale = 4,
+    /// Heat meter (EN 1434).
+    HeatMeter = 3,
+    /// Liquid flow meter.
+    FlowMeter = 4,
+    /// Weighbridge, a non-automatic weighing instrument (OIML R 76).
+    Weighbridge = 5,
+    /// Belt weigher, a continuous totalising instrument (OIML R 50).
+    BeltScale = 6,
+    /// Laboratory equipment.
+    Laboratory = 7,
 }
 impl InstrumentKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -411,8 +446,11 @@ impl InstrumentKind {
             Self::Unspecified => "INSTRUMENT_KIND_UNSPECIFIED",
             Self::ElectricityMeter => "INSTRUMENT_KIND_ELECTRICITY_METER",
             Self::GasMeter => "INSTRUMENT_KIND_GAS_METER",
+            Self::HeatMeter => "INSTRUMENT_KIND_HEAT_METER",
+            Self::FlowMeter => "INSTRUMENT_KIND_FLOW_METER",
             Self::Weighbridge => "INSTRUMENT_KIND_WEIGHBRIDGE",
             Self::BeltScale => "INSTRUMENT_KIND_BELT_SCALE",
+            Self::Laboratory => "INSTRUMENT_KIND_LABORATORY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -421,8 +459,60 @@ impl InstrumentKind {
             "INSTRUMENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
             "INSTRUMENT_KIND_ELECTRICITY_METER" => Some(Self::ElectricityMeter),
             "INSTRUMENT_KIND_GAS_METER" => Some(Self::GasMeter),
+            "INSTRUMENT_KIND_HEAT_METER" => Some(Self::HeatMeter),
+            "INSTRUMENT_KIND_FLOW_METER" => Some(Self::FlowMeter),
             "INSTRUMENT_KIND_WEIGHBRIDGE" => Some(Self::Weighbridge),
             "INSTRUMENT_KIND_BELT_SCALE" => Some(Self::BeltScale),
+            "INSTRUMENT_KIND_LABORATORY" => Some(Self::Laboratory),
+            _ => None,
+        }
+    }
+}
+/// What an instrument measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Measurand {
+    /// Not stated: refused.
+    Unspecified = 0,
+    /// Electrical energy drawn.
+    ElectricityImport = 1,
+    /// Electrical energy delivered.
+    ElectricityExport = 2,
+    /// Mass that passed the instrument.
+    Mass = 3,
+    /// Volume at operating conditions.
+    Volume = 4,
+    /// Volume at the reference conditions that the unit states.
+    NormalVolume = 5,
+    /// Heat.
+    Heat = 6,
+}
+impl Measurand {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MEASURAND_UNSPECIFIED",
+            Self::ElectricityImport => "MEASURAND_ELECTRICITY_IMPORT",
+            Self::ElectricityExport => "MEASURAND_ELECTRICITY_EXPORT",
+            Self::Mass => "MEASURAND_MASS",
+            Self::Volume => "MEASURAND_VOLUME",
+            Self::NormalVolume => "MEASURAND_NORMAL_VOLUME",
+            Self::Heat => "MEASURAND_HEAT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MEASURAND_UNSPECIFIED" => Some(Self::Unspecified),
+            "MEASURAND_ELECTRICITY_IMPORT" => Some(Self::ElectricityImport),
+            "MEASURAND_ELECTRICITY_EXPORT" => Some(Self::ElectricityExport),
+            "MEASURAND_MASS" => Some(Self::Mass),
+            "MEASURAND_VOLUME" => Some(Self::Volume),
+            "MEASURAND_NORMAL_VOLUME" => Some(Self::NormalVolume),
+            "MEASURAND_HEAT" => Some(Self::Heat),
             _ => None,
         }
     }

@@ -449,6 +449,20 @@ pub struct GetLogIdentityResponse {
     #[prost(string, tag = "4")]
     pub receipt_key_jwk: ::prost::alloc::string::String,
 }
+/// Request of GetTile.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTileRequest {
+    /// Path by C2SP tlog-tiles, for example "tile/0/000.p/5" or "status/tile/0/000.p/5".
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+}
+/// Answer of GetTile.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTileResponse {
+    /// The tile's bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
 /// Generated client implementations.
 pub mod registry_service_client {
     #![allow(
@@ -793,6 +807,33 @@ pub mod registry_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Returns a tile or entry bundle of the log or of the status log (C2SP tlog-tiles).
+        pub async fn get_tile(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetTileResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.registry.v1.RegistryService/GetTile",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("touchstone.registry.v1.RegistryService", "GetTile"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Returns the log's names and public keys. Compare their fingerprints by another way before trusting them.
         pub async fn get_log_identity(
             &mut self,
@@ -895,6 +936,11 @@ pub mod registry_service_server {
             tonic::Response<super::GetBundleResponse>,
             tonic::Status,
         >;
+        /// Returns a tile or entry bundle of the log or of the status log (C2SP tlog-tiles).
+        async fn get_tile(
+            &self,
+            request: tonic::Request<super::GetTileRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetTileResponse>, tonic::Status>;
         /// Returns the log's names and public keys. Compare their fingerprints by another way before trusting them.
         async fn get_log_identity(
             &self,
@@ -1379,6 +1425,51 @@ pub mod registry_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetBundleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/touchstone.registry.v1.RegistryService/GetTile" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetTileSvc<T: RegistryService>(pub Arc<T>);
+                    impl<
+                        T: RegistryService,
+                    > tonic::server::UnaryService<super::GetTileRequest>
+                    for GetTileSvc<T> {
+                        type Response = super::GetTileResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTileRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RegistryService>::get_tile(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetTileSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

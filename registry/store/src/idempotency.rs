@@ -28,6 +28,16 @@ impl RequestKey {
         Self { key: keys::request(organization, request_id), digest }
     }
 
+    /// Tells apart the ids of requests that wait for the same batch.
+    pub fn id(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Whether this is the same id with another request.
+    pub fn reuses(&self, other: &RequestKey) -> bool {
+        self.key == other.key && self.digest != other.digest
+    }
+
     /// Looks the request up.
     ///
     /// # Errors

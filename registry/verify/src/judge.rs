@@ -126,7 +126,7 @@ impl<'a> Court<'a> {
 
     fn hear(&mut self, bundle: &Bundle, trust: &Trust) -> Result<(), Stop> {
         let (certificate, signer) = self.signature(bundle)?;
-        let (roots, placed) = self.log(bundle, trust, certificate.statement.subject())?;
+        let (roots, placed) = self.log(bundle, trust)?;
         self.signer_key(&certificate, &signer, bundle, trust, placed.log_time);
         self.accreditation(&certificate, &signer, bundle, trust, &roots, &placed);
         let state = self.state(&certificate.content, &placed);
@@ -178,7 +178,7 @@ impl<'a> Court<'a> {
         Ok((Signed { statement, content: *content }, signer))
     }
 
-    fn log(&mut self, bundle: &Bundle, trust: &Trust, subject: &str) -> Result<(Roots, Placed), Stop> {
+    fn log(&mut self, bundle: &Bundle, trust: &Trust) -> Result<(Roots, Placed), Stop> {
         let roots = self.roots(bundle, trust)?;
         let placed = match place(&bundle.certificate, &roots) {
             Ok(placed) => placed,
@@ -196,8 +196,8 @@ impl<'a> Court<'a> {
                     && verified.root() == &roots.checkpoint.root;
                 if !same {
                     Err("it is of another place or tree than the checkpoint".to_owned())
-                } else if named.as_deref() != Some(subject) {
-                    Err("it names another subject".to_owned())
+                } else if named.as_deref() != Some(trust.origin.as_str()) {
+                    Err("it names another log".to_owned())
                 } else {
                     Ok(())
                 }

@@ -76,12 +76,26 @@ impl Once {
         }
     }
 
+    /// The key that tells requests apart.
+    pub fn key(&self) -> &RequestKey {
+        &self.key
+    }
+
+    /// The refusal of an id used for another request.
+    pub fn reused(&self) -> Refusal {
+        reused(self.domain)
+    }
+
     /// The part whose batch carries the effect.
     pub fn part(&self) -> &Part {
         &self.part
     }
 
-    async fn seen<R: Message + Default>(&self, store: &dyn RegistryStore) -> Result<Option<R>, Refusal> {
+    /// The first answer to this request, if it was carried out.
+    ///
+    /// # Errors
+    /// `REQUEST_ID_REUSED`, or those of the store.
+    pub async fn seen<R: Message + Default>(&self, store: &dyn RegistryStore) -> Result<Option<R>, Refusal> {
         match self.key.seen(store, &self.part).await.map_err(|e| Refusal::store(self.domain, &e))? {
             Seen::Never => Ok(None),
             Seen::Reused => Err(reused(self.domain)),

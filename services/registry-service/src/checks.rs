@@ -1,0 +1,289 @@
+//! What a statement must fulfil to be registered, in order: size and form (done by `SignedStatement`), signer, path,
+//! accreditation, subject. Pure: the index and the time are arguments.
+
+use cose::key::PublicKey;
+use cose::x509::{Certificate as X509, verify_path};
+use jiff::Timestamp;
+use proto::registry::ErrorReason as Reason;
+use record::accreditation::ScopeQuery;
+use record::registry::AnchorRole;
+use record::statement::{Content, SignedStatement};
+use record::status::State;
+use runtime::{Caller, Refusal};
+use tonic::Code;
+
+use crate::error::refuse;
+use crate::index::Index;
+
+/// Who signed: what the caller must be to register it.
+struct Signer {
+    organization: String,
+}
+
+/// Checks a statement against the index. `now` stands for log time: the epoch that covers the leaf comes within
+/// minutes, and the verdict judges again at that time.
+///
+/// # Errors
+/// One stable reason each.
+pub fn check(
+    statement: &SignedStatement,
+    index: &Index,
+    operator: (&str, &PublicKey),
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let signer = match statement.content() {
+        Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {
+            return Err(refuse(Code::PermissionDenied, Reason::SignerNotEntitled, "the log writes its first leaves itself"));
+        }
+        Content::Anchor(anchor) => {
+            operator_signed(statement, operator)?;
+            let authority = anchor.authority.0.as_slice();
+            for der in &anchor.signing_certificates {
+                path(&der.0, &[authority.to_vec()], &anchor.id, now)?;
+            }
+            Signer { organization: caller.organization.clone() }
+        }
+        Content::Accreditation(accreditation) => {
+            let signer = anchored(statement, index, AnchorRole::AccreditationBody, now)?;
+            let authority = &index.anchors[statement.issuer()].1.authority.0;
+            for der in &accreditation.credential_subject.signing_certificates {
+                path(&der.0, &[authority.clone()], &accreditation.credential_subject.id, now)?;
+            }
+            signer
+        }
+        Content::Arrangement(_) => anchored(statement, index, AnchorRole::ArrangementParty, now)?,
+        Content::ArrangementAcceptance(acceptance) => {
+            let known = index
+                .arrangements
+                .values()
+                .find(|(_, arrangement, digest)| {
+                    arrangement.id == acceptance.arrangement && *digest == acceptance.digest
+                })
+                .ok_or_else(|| {
+                    refuse(Code::FailedPrecondition, Reason::SubjectUnknown, "no such arrangement is in the log")
+                        .with("arrangement", &acceptance.arrangement)
+                })?;
+            if known.1.providing_party != acceptance.issuer {
+                return Err(not_entitled("only the providing party accepts an arrangement", statement.issuer()));
+            }
+            anchored(statement, index, AnchorRole::ArrangementParty, now)?
+        }
+        Content::Certificate(_) => certificate(statement, index, now)?,
+        Content::StatusEvent(event) => {
+            let target = index.by_subject.get(&event.subject).ok_or_else(|| {
+                refuse(Code::FailedPrecondition, Reason::SubjectUnknown, "the log holds nothing with this subject")
+                    .with("subject", &event.subject)
+            })?;
+            if index.leaves[*target as usize].issuer != event.issuer {
+                return Err(not_entitled("only the issuer of a statement changes its state", statement.issuer()));
+            }
+            vouched(statement, index, now)?
+        }
+    };
+    if signer.organization != caller.organization {
+        return Err(refuse(
+            Code::PermissionDenied,
+            Reason::RegistrantMismatch,
+            format!("signed by {}, registered by {}: each registers what it signed", signer.organization, caller.organization),
+        ));
+    }
+    sequence(statement, index)
+}
+
+/// What must still hold at the moment of sequencing: subjects are used once, final states stay.
+///
+/// # Errors
+/// `SUBJECT_IN_USE`, `STATE_NOT_ALLOWED`.
+pub fn sequence(statement: &SignedStatement, index: &Index) -> Result<(), Refusal> {
+    let in_use = |subject: &str, leaf: u64| {
+        Err(refuse(
+            Code::AlreadyExists,
+            Reason::SubjectInUse,
+            format!("leaf {leaf} has the subject {subject}: statements are never replaced by others of the same name"),
+        )
+        .with("subject", subject)
+        .with("leaf", leaf.to_string()))
+    };
+    match statement.content() {
+        Content::StatusEvent(event) => {
+            let Some(&target) = index.by_subject.get(&event.subject) else { return Ok(()) };
+            let now = index.records.get(&target).and_then(|record| record.history.last()).map(|step| step.state);
+            let now = now.unwrap_or(State::Active);
+            if now.is_final() || now == event.state {
+                return Err(refuse(
+                    Code::FailedPrecondition,
+                    Reason::StateNotAllowed,
+                    format!("{} is {}: {} cannot follow", event.subject, now.word(), event.state.word()),
+                )
+                .with("state", now.word()));
+            }
+            Ok(())
+        }
+        Content::Anchor(anchor) => match index.anchors.get(&anchor.id) {
+            Some((leaf, _)) => in_use(&anchor.id, *leaf),
+            None => Ok(()),
+        },
+        Content::ArrangementAcceptance(acceptance) => match index.acceptances.get(&acceptance.arrangement) {
+            Some(leaf) => in_use(&acceptance.arrangement, *leaf),
+            None => Ok(()),
+        },
+        Content::Certificate(certificate) => {
+            let number = index.certificates.get(certificate.number()).map(|(leaf, _)| *leaf);
+            match index.by_subject.get(statement.subject()).copied().or(number) {
+                Some(leaf) => in_use(statement.subject(), leaf),
+                None => Ok(()),
+            }
+        }
+        Content::Arrangement(arrangement) => {
+            let number = index.arrangements.get(arrangement.number()).map(|(leaf, ..)| *leaf);
+            match index.by_subject.get(statement.subject()).copied().or(number) {
+                Some(leaf) => in_use(statement.subject(), leaf),
+                None => Ok(()),
+            }
+        }
+        _ => match index.by_subject.get(statement.subject()) {
+            Some(leaf) => in_use(statement.subject(), *leaf),
+            None => Ok(()),
+        },
+    }
+}
+
+fn not_entitled(message: &str, issuer: &str) -> Refusal {
+    refuse(Code::PermissionDenied, Reason::SignerNotEntitled, format!("{message}; {issuer} is another"))
+        .with("issuer", issuer)
+}
+
+fn signature_invalid(error: impl std::fmt::Display) -> Refusal {
+    refuse(Code::InvalidArgument, Reason::SignatureInvalid, format!("the signature does not fit: {error}"))
+}
+
+fn operator_signed(statement: &SignedStatement, (id, key): (&str, &PublicKey)) -> Result<(), Refusal> {
+    if statement.issuer() != id {
+        return Err(not_entitled("only the operator registers anchors", statement.issuer()));
+    }
+    statement.verify(key).map_err(signature_invalid)
+}
+
+fn path(leaf: &[u8], authorities: &[Vec<u8>], did: &str, now: Timestamp) -> Result<X509, Refusal> {
+    let invalid = |problem: String| {
+        refuse(Code::InvalidArgument, Reason::SignerPathInvalid, format!("certificate of {did}: {problem}")).with("id", did)
+    };
+    let certificate = X509::from_der(leaf).map_err(|e| invalid(e.to_string()))?;
+    let path =
+        verify_path(&certificate, &[], authorities, now.as_second()).map_err(|e| invalid(e.to_string()))?;
+    if !path.uris().iter().any(|uri| uri == did) {
+        return Err(invalid("its subject alternative name is another".into()));
+    }
+    Ok(certificate)
+}
+
+fn signer_of(statement: &SignedStatement, index: &Index) -> Result<Vec<u8>, Refusal> {
+    let der = statement.x5t().and_then(|x5t| index.signers.get(&x5t));
+    der.cloned().ok_or_else(|| {
+        refuse(
+            Code::FailedPrecondition,
+            Reason::SignerUnknown,
+            "no accreditation or anchor in the log vouches for this signing certificate",
+        )
+        .with("kid", statement.kid())
+    })
+}
+
+/// A statement of an anchored party.
+fn anchored(statement: &SignedStatement, index: &Index, role: AnchorRole, now: Timestamp) -> Result<Signer, Refusal> {
+    let der = signer_of(statement, index)?;
+    let (_, anchor) = index.anchors.get(statement.issuer()).ok_or_else(|| {
+        refuse(Code::FailedPrecondition, Reason::SignerUnknown, format!("{} is not anchored", statement.issuer()))
+    })?;
+    if anchor.role != role {
+        return Err(not_entitled("this needs an anchor of another role", statement.issuer()));
+    }
+    let signer = path(&der, std::slice::from_ref(&anchor.authority.0), statement.issuer(), now)?;
+    statement.verify(signer.public_key()).map_err(signature_invalid)?;
+    Ok(Signer { organization: anchor.organization.clone() })
+}
+
+/// A statement of an anchored party or of an accredited body.
+fn vouched(statement: &SignedStatement, index: &Index, now: Timestamp) -> Result<Signer, Refusal> {
+    if let Some((_, anchor)) = index.anchors.get(statement.issuer()) {
+        return anchored(statement, index, anchor.role, now);
+    }
+    let (organization, authority) = index
+        .accreditations
+        .values()
+        .find(|(_, accreditation)| accreditation.credential_subject.id == statement.issuer())
+        .and_then(|(_, accreditation)| {
+            let (_, anchor) = index.anchors.get(&accreditation.issuer.id)?;
+            Some((accreditation.credential_subject.organization.clone(), anchor.authority.0.clone()))
+        })
+        .ok_or_else(|| {
+            refuse(
+                Code::FailedPrecondition,
+                Reason::AccreditationMissing,
+                format!("no accreditation in the log names {}", statement.issuer()),
+            )
+            .with("issuer", statement.issuer())
+        })?;
+    let der = signer_of(statement, index)?;
+    let signer = path(&der, &[authority], statement.issuer(), now)?;
+    statement.verify(signer.public_key()).map_err(signature_invalid)?;
+    Ok(Signer { organization })
+}
+
+fn certificate(statement: &SignedStatement, index: &Index, now: Timestamp) -> Result<Signer, Refusal> {
+    let Content::Certificate(content) = statement.content() else {
+        return Err(crate::error::internal("a certificate was expected"));
+    };
+    let signer = vouched(statement, index, now)?;
+    let named = &content.credential_subject.authorisation[0];
+    let (leaf, accreditation) =
+        index.accreditations.get(&named.endorsement_evidence.digest_multibase).ok_or_else(|| {
+            refuse(
+                Code::FailedPrecondition,
+                Reason::AccreditationMissing,
+                "the accreditation that the certificate names is not in the log",
+            )
+            .with("accreditation", &named.endorsement_evidence.link_url)
+        })?;
+    let body = &accreditation.credential_subject;
+    if body.id != statement.issuer() || accreditation.issuer.id != named.issuing_authority.id {
+        return Err(refuse(
+            Code::PermissionDenied,
+            Reason::AccreditationMissing,
+            format!("the accreditation named is that of {}, granted by {}", body.id, accreditation.issuer.id),
+        ));
+    }
+    if !body.signing_certificates.iter().any(|der| Some(cose::sha256(&der.0)) == statement.x5t()) {
+        return Err(refuse(
+            Code::PermissionDenied,
+            Reason::SignerUnknown,
+            "the accreditation named does not vouch for this signing certificate",
+        ));
+    }
+    if index.state(*leaf, now) != State::Active {
+        return Err(refuse(
+            Code::PermissionDenied,
+            Reason::AccreditationNotActive,
+            format!("the accreditation is {}", index.state(*leaf, now).word()),
+        ));
+    }
+    let query = ScopeQuery {
+        scheme: &content.credential_subject.reference_scheme.id,
+        product_class: content.product_class(),
+        attestation_type: &content.credential_subject.attestation_type,
+        country: content.country(),
+        at: now,
+    };
+    accreditation.covers(&query).map_err(|outside| {
+        refuse(
+            Code::PermissionDenied,
+            Reason::AccreditationOutOfScope,
+            format!("{} is accredited, but not for this {outside}", body.registered_name),
+        )
+        .with("clause", outside.clause)
+        .with("asked", outside.asked)
+        .with("covered", outside.covered)
+    })?;
+    Ok(signer)
+}

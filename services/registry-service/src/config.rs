@@ -1,0 +1,43 @@
+//! What the registry needs to start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cose::key::{PublicKey, SigningKey};
+use runtime::Clock;
+use store::{BlobStore, RegistryStore};
+use tonic::transport::Channel;
+
+/// Keys of the log. The registry's operator holds them; no certification body's key is ever here.
+pub struct LogKeys {
+    /// Signs receipts, leaf 0 and leaf 1: P-256.
+    pub receipt: SigningKey,
+    /// Signs checkpoints of the log: Ed25519.
+    pub note: SigningKey,
+    /// Signs checkpoints of the status log: Ed25519.
+    pub status_note: SigningKey,
+    /// Verifies what the operator signs (anchors): the private key stays in the operator's client.
+    pub operator: PublicKey,
+}
+
+/// Everything the service is made from.
+pub struct Config {
+    /// Origin of the log's checkpoints, for example `log.example/touchstone`.
+    pub origin: String,
+    /// DID of the log.
+    pub log_id: String,
+    /// Keys.
+    pub keys: LogKeys,
+    /// Rows.
+    pub store: Arc<dyn RegistryStore>,
+    /// Tiles, and the last signed head.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Knows the footprint statements that certificates name.
+    pub footprint: Channel,
+    /// Time.
+    pub clock: Clock,
+    /// Shortest time between two status epochs while the log grows.
+    pub min_epoch: Duration,
+    /// Longest time between two status epochs, also when nothing changed.
+    pub max_epoch: Duration,
+}

@@ -1,0 +1,128 @@
+//! What the entries say, indexed: rebuilt from them, never written beside them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use record::accreditation::Accreditation;
+use record::arrangement::Arrangement;
+use record::certificate::Certificate;
+use record::json::Digest;
+use record::registry::Anchor;
+use record::statement::{Content, SignedStatement};
+use record::status::{State, StatusEvent, StatusRecord, Transition};
+
+/// One leaf, as far as it is needed again and again.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    /// Content type.
+    pub media_type: String,
+    /// DID of the signer.
+    pub issuer: String,
+    /// What it is about.
+    pub subject: String,
+    /// SHA-256 of the signer's certificate.
+    pub x5t: Option<[u8; 32]>,
+}
+
+/// The index.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// By leaf.
+    pub leaves: Vec<Leaf>,
+    /// Leaf hash -> leaf.
+    pub by_hash: HashMap<[u8; 32], u64>,
+    /// Subject -> leaf of the statement that has it (not of events about it).
+    pub by_subject: HashMap<String, u64>,
+    /// Certificate number -> leaf and content.
+    pub certificates: BTreeMap<String, (u64, Certificate)>,
+    /// Digest of the entry -> leaf and content.
+    pub accreditations: BTreeMap<Digest, (u64, Accreditation)>,
+    /// DID -> leaf and content.
+    pub anchors: BTreeMap<String, (u64, Anchor)>,
+    /// Arrangement number -> leaf, content, digest of the entry.
+    pub arrangements: BTreeMap<String, (u64, Arrangement, Digest)>,
+    /// Arrangement id -> leaf of its acceptance.
+    pub acceptances: BTreeMap<String, u64>,
+    /// Signer certificates known, by x5t.
+    pub signers: HashMap<[u8; 32], Vec<u8>>,
+    /// Leaves to which something happened, all events in the log.
+    pub records: BTreeMap<u64, StatusRecord>,
+    /// Events in the log: leaf of the event, leaf that it changes.
+    pub events: Vec<(u64, u64)>,
+}
+
+impl Index {
+    /// Takes up the next entry.
+    pub fn take(&mut self, statement: &SignedStatement, entry: &[u8], hash: [u8; 32]) -> u64 {
+        let leaf = self.leaves.len() as u64;
+        self.leaves.push(Leaf {
+            media_type: statement.media_type().to_owned(),
+            issuer: statement.issuer().to_owned(),
+            subject: statement.subject().to_owned(),
+            x5t: statement.x5t(),
+        });
+        self.by_hash.insert(hash, leaf);
+        let mut vouch = |certificates: &[record::json::Der]| {
+            for der in certificates {
+                self.signers.insert(cose::sha256(&der.0), der.0.clone());
+            }
+        };
+        match statement.content() {
+            Content::Anchor(anchor) => {
+                vouch(&anchor.signing_certificates);
+                self.anchors.insert(anchor.id.clone(), (leaf, Anchor::clone(anchor)));
+            }
+            Content::Accreditation(accreditation) => {
+                vouch(&accreditation.credential_subject.signing_certificates);
+                self.by_subject.insert(accreditation.id.clone(), leaf);
+                self.accreditations.insert(Digest::of(entry), (leaf, Accreditation::clone(accreditation)));
+            }
+            Content::Certificate(certificate) => {
+                self.by_subject.insert(statement.subject().to_owned(), leaf);
+                self.certificates.insert(certificate.number().to_owned(), (leaf, Certificate::clone(certificate)));
+            }
+            Content::Arrangement(arrangement) => {
+                self.by_subject.insert(arrangement.id.clone(), leaf);
+                self.arrangements.insert(
+                    arrangement.number().to_owned(),
+                    (leaf, Arrangement::clone(arrangement), Digest::of(entry)),
+                );
+            }
+            Content::ArrangementAcceptance(acceptance) => {
+                self.acceptances.insert(acceptance.arrangement.clone(), leaf);
+            }
+            Content::StatusEvent(event) => {
+                if let Some(&target) = self.by_subject.get(&event.subject) {
+                    self.events.push((leaf, target));
+                    let record = self.records.entry(target).or_insert_with(|| StatusRecord::new(target));
+                    record.history.push(transition(event, leaf));
+                }
+            }
+            Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {}
+        }
+        leaf
+    }
+
+    /// The record of a leaf as the events below `size` make it.
+    pub fn record_at(&self, leaf: u64, size: u64) -> StatusRecord {
+        let mut record = StatusRecord::new(leaf);
+        if let Some(all) = self.records.get(&leaf) {
+            record.history.extend(all.history.iter().filter(|step| step.event_leaf < size).cloned());
+        }
+        record
+    }
+
+    /// State of a leaf at a time, by all events in the log.
+    pub fn state(&self, leaf: u64, at: jiff::Timestamp) -> State {
+        self.records.get(&leaf).and_then(|record| record.at(at)).map_or(State::Active, |step| step.state)
+    }
+}
+
+fn transition(event: &StatusEvent, leaf: u64) -> Transition {
+    Transition {
+        state: event.state,
+        effective: event.effective,
+        goods_rule: event.goods_rule,
+        event_leaf: leaf,
+        reason: event.reason.clone(),
+    }
+}

@@ -1,0 +1,437 @@
+//! Handlers: wire words in, record words out.
+
+use std::sync::{Arc, RwLockReadGuard};
+use std::time::Duration;
+
+use proto::fields::Fields;
+use proto::footprint::FindFootprintRequest;
+use proto::footprint::footprint_service_client::FootprintServiceClient;
+use proto::registry as wire;
+use proto::registry::ErrorReason as Reason;
+use proto::registry::registry_service_server::RegistryService as Rpc;
+use record::name;
+use record::statement::{Content, MAX_ENTRY_BYTES, SignedStatement};
+use runtime::access::{Row, Who};
+use runtime::error::Finish;
+use runtime::once::{Begin, Once, check_request_id};
+use runtime::{Caller, Clock, Refusal, Role};
+use store::{BlobStore, Direction, Namespace, RegistryStore, keys};
+use tlog::tile::{Bundle as EntryBundle, Tile};
+use tokio::sync::oneshot;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status};
+
+use crate::config::Config;
+use crate::error::{self, DOMAIN, internal, refuse};
+use crate::log::{Log, Published, Submission, View, part};
+use crate::{checks, convert, log, proofs};
+
+/// Longest wait for something to be published.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+/// Wait where the caller names none.
+const WAIT: Duration = Duration::from_secs(10);
+
+const WRITERS: Who = Who::Roles(&[
+    Role::Operator,
+    Role::AccreditationBody,
+    Role::Decider,
+    Role::Regulator,
+    Role::Supervisor,
+]);
+
+/// Rows of the caller table.
+pub const ROWS: &[Row] = &[
+    ("/touchstone.registry.v1.RegistryService/RegisterStatement", WRITERS),
+    ("/touchstone.registry.v1.RegistryService/GetEntry", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/ListEntries", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/GetCertificate", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/GetReceipt", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/GetCheckpoint", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/GetConsistencyProof", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/GetStatusProof", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/GetBundle", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/GetTile", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/GetLogIdentity", Who::Known),
+];
+
+/// The service.
+pub struct RegistryService {
+    log: Log,
+    store: Arc<dyn RegistryStore>,
+    blobs: Arc<dyn BlobStore>,
+    footprints: FootprintServiceClient<Channel>,
+    clock: Clock,
+    origin: String,
+    log_id: String,
+    operator: cose::key::PublicKey,
+    receipt_key_jwk: String,
+    note_keys: (String, String),
+}
+
+impl RegistryService {
+    /// Opens the log and starts its sequencer.
+    ///
+    /// # Errors
+    /// Words for the operator.
+    pub async fn start(config: Config) -> Result<Self, String> {
+        let store = config.store.clone();
+        let blobs = config.blobs.clone();
+        let footprints = FootprintServiceClient::new(config.footprint.clone());
+        let clock = config.clock.clone();
+        let (origin, log_id) = (config.origin.clone(), config.log_id.clone());
+        let operator = config.keys.operator.clone();
+        let receipt_key_jwk = config.keys.receipt.public_key().to_jwk();
+        let vkey = |name: &str, key: &cose::key::SigningKey| {
+            tlog::note::NoteVerifier::new(name, tlog::note::SignatureKind::Ed25519, key.public_key())
+                .map(|verifier| verifier.to_vkey())
+                .map_err(|e| e.to_string())
+        };
+        let note_keys =
+            (vkey(&origin, &config.keys.note)?, vkey(&format!("{origin}/status"), &config.keys.status_note)?);
+        let log = log::open(config).await?;
+        Ok(Self { log, store, blobs, footprints, clock, origin, log_id, operator, receipt_key_jwk, note_keys })
+    }
+
+    fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.log.view.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Waits until what is published satisfies `enough`.
+    async fn wait(&self, max: Duration, enough: impl Fn(&Published) -> bool) -> Result<(), Refusal> {
+        let mut published = self.log.published.clone();
+        match tokio::time::timeout(max, published.wait_for(enough)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(proofs::not_yet()),
+        }
+    }
+
+    fn leaf(&self, fields: &mut Fields, name: &str) -> Option<u64> {
+        let leaf = name.strip_prefix("entries/").and_then(|index| {
+            let leaf: u64 = index.parse().ok()?;
+            (leaf.to_string() == index).then_some(leaf)
+        });
+        if leaf.is_none() {
+            fields.refuse("name", "must have the form entries/{index}");
+        }
+        leaf
+    }
+
+    fn held(&self, leaf: u64) -> Result<(), Refusal> {
+        if leaf < self.view().tree.size() {
+            return Ok(());
+        }
+        Err(Refusal::not_found(DOMAIN, "entry", &format!("entries/{leaf}")))
+    }
+
+    async fn evidence_known(&self, statement: &SignedStatement) -> Result<(), Refusal> {
+        let Content::Certificate(certificate) = statement.content() else { return Ok(()) };
+        let digest = certificate.assessment().measurement.statement.0.to_vec();
+        let mut footprints = self.footprints.clone();
+        match footprints.find_footprint(FindFootprintRequest { statement_sha256: digest.clone() }).await {
+            Ok(_) => Ok(()),
+            Err(status) if status.code() == Code::NotFound => Err(refuse(
+                Code::FailedPrecondition,
+                Reason::EvidenceUnknown,
+                "the footprint statement that the certificate names is not known here",
+            )
+            .with("statement_sha256", hex::encode(digest))),
+            Err(status) => Err(Refusal::peer(DOMAIN, "footprint", &status)),
+        }
+    }
+
+    async fn register(&self, caller: Caller, request: wire::RegisterStatementRequest) -> Result<wire::Entry, Refusal> {
+        let mut fields = Fields::new();
+        check_request_id(&mut fields, &request.request_id);
+        if request.statement.is_empty() {
+            fields.refuse("statement", "is required");
+        }
+        fields.finish(DOMAIN)?;
+        if request.statement.len() > MAX_ENTRY_BYTES {
+            let size = record::statement::StatementError::TooLarge { size: request.statement.len() };
+            return Err(error::statement(&size));
+        }
+        let method = "RegistryService/RegisterStatement";
+        let begun =
+            Once::begin(self.store.as_ref(), part(), DOMAIN, &caller, method, &request.request_id, &request).await?;
+        let once = match begun {
+            Begin::Again(entry) => return Ok(entry),
+            Begin::Now(once) => once,
+        };
+        let statement = SignedStatement::from_entry(&request.statement).map_err(|e| error::statement(&e))?;
+        // The same bytes again give the same leaf, so a subject in use by them is no refusal.
+        let known = self.view().index.by_hash.contains_key(&tlog::leaf_hash(&request.statement));
+        if !known {
+            let now = (self.clock)();
+            checks::check(&statement, &self.view().index, (&self.log_id, &self.operator), &caller, now)?;
+            self.evidence_known(&statement).await?;
+        }
+        let (answer, outcome) = oneshot::channel();
+        let submission = Submission { entry: request.statement, statement, once: Some(once), answer };
+        let stopped = || Refusal::store(DOMAIN, &store::StoreError::Unavailable("the sequencer has stopped".into()));
+        self.log.submit.send(submission).await.map_err(|_| stopped())?;
+        outcome.await.map_err(|_| stopped())?
+    }
+
+    async fn tile(&self, path: &str) -> Result<Vec<u8>, Refusal> {
+        let unknown = || Refusal::not_found(DOMAIN, "tile", path);
+        if let Some(path) = path.strip_prefix("status/") {
+            let tile = Tile::parse(path).map_err(|_| unknown())?;
+            let view = self.view();
+            let status = view.status.as_ref().ok_or_else(unknown)?;
+            return published_tile(tile, &status.tree, status.tree.size()).ok_or_else(unknown);
+        }
+        if let Ok(bundle) = EntryBundle::parse(path) {
+            return self.entry_bundle(bundle).await?.ok_or_else(unknown);
+        }
+        let tile = Tile::parse(path).map_err(|_| unknown())?;
+        let view = self.view();
+        published_tile(tile, &view.tree, view.head.size).ok_or_else(unknown)
+    }
+
+    async fn entry_bundle(&self, bundle: EntryBundle) -> Result<Option<Vec<u8>>, Refusal> {
+        let end = bundle.first_entry().saturating_add(u64::from(bundle.width));
+        if end > self.view().head.size {
+            return Ok(None);
+        }
+        let full = self.blobs.get(&bundle.path()).await.map_err(|e| Refusal::store(DOMAIN, &e))?;
+        if full.is_some() {
+            return Ok(full);
+        }
+        let rows: Vec<Vec<u8>> = (bundle.first_entry()..end).map(keys::number).collect();
+        let entries = self
+            .store
+            .multi_get(&part(), Namespace::Entry, &rows)
+            .await
+            .map_err(|e| Refusal::store(DOMAIN, &e))?;
+        let entries: Option<Vec<Vec<u8>>> = entries.into_iter().collect();
+        let entries = entries.ok_or_else(|| internal("an entry is missing"))?;
+        bundle.encode(&entries).map(Some).map_err(internal)
+    }
+}
+
+fn published_tile(tile: Tile, tree: &tlog::tree::MemoryTree, size: u64) -> Option<Vec<u8>> {
+    let whole = Tile::in_tree(tile.level, tile.index, size)?;
+    // A partial tile of an earlier size is a prefix of today's.
+    (tile.width <= whole.width).then(|| tile.bytes(tree).ok()).flatten()
+}
+
+fn max_wait(fields: &mut Fields, wait: &Option<prost_types::Duration>) -> Duration {
+    match wait {
+        None => WAIT,
+        Some(wait) => match Duration::try_from(*wait) {
+            Ok(wait) => wait.min(MAX_WAIT),
+            Err(_) => {
+                fields.refuse("max_wait", "must not be negative");
+                WAIT
+            }
+        },
+    }
+}
+
+#[tonic::async_trait]
+impl Rpc for RegistryService {
+    async fn register_statement(
+        &self,
+        request: Request<wire::RegisterStatementRequest>,
+    ) -> Result<Response<wire::Entry>, Status> {
+        let caller = Caller::of(&request);
+        Ok(Response::new(self.register(caller, request.into_inner()).await?))
+    }
+
+    async fn get_entry(&self, request: Request<wire::GetEntryRequest>) -> Result<Response<wire::Entry>, Status> {
+        let mut fields = Fields::new();
+        let leaf = self.leaf(&mut fields, &request.get_ref().name);
+        fields.finish(DOMAIN)?;
+        let leaf = leaf.unwrap_or(u64::MAX);
+        let bytes = proofs::entry_bytes(self.store.as_ref(), leaf).await?;
+        let statement = SignedStatement::from_entry(&bytes).map_err(internal)?;
+        Ok(Response::new(convert::entry(leaf, &statement, &bytes)))
+    }
+
+    async fn list_entries(
+        &self,
+        request: Request<wire::ListEntriesRequest>,
+    ) -> Result<Response<wire::ListEntriesResponse>, Status> {
+        let request = request.into_inner();
+        let mut fields = Fields::new();
+        if request.page_size < 0 {
+            fields.refuse("page_size", "must not be negative");
+        }
+        let start = match request.page_token.as_str() {
+            "" => Some(request.start_index),
+            token => {
+                let start = token.strip_prefix(&format!("{}.", request.start_index)).and_then(|t| t.parse().ok());
+                if start.is_none() {
+                    fields.refuse("page_token", "is not of this list: send the arguments of the first page with it");
+                }
+                start
+            }
+        };
+        fields.finish(DOMAIN)?;
+        let start = start.unwrap_or(0);
+        // Entries are at most 56 KiB, so a page must stay below the size of a message.
+        let limit = match request.page_size {
+            0 => 100,
+            size => (size as usize).min(1_000),
+        };
+        let page = self
+            .store
+            .scan(&part(), Namespace::Entry, keys::number(start)..Vec::new(), limit, Direction::Forward)
+            .await
+            .map_err(|e| Refusal::store(DOMAIN, &e))?;
+        let (mut entries, mut bytes, mut next) = (Vec::new(), 0, page.resume.and_then(|key| keys::parse_number(&key)));
+        for (key, entry) in page.rows {
+            let leaf = keys::parse_number(&key).ok_or_else(|| internal("a key of an entry is damaged"))?;
+            bytes += entry.len();
+            if bytes > runtime::server::MAX_MESSAGE_BYTES / 2 && !entries.is_empty() {
+                next = Some(leaf);
+                break;
+            }
+            let statement = SignedStatement::from_entry(&entry).map_err(internal)?;
+            entries.push(convert::entry(leaf, &statement, &entry));
+        }
+        let next_page_token = next.map_or(String::new(), |leaf| format!("{}.{leaf}", request.start_index));
+        Ok(Response::new(wire::ListEntriesResponse { entries, next_page_token }))
+    }
+
+    async fn get_certificate(
+        &self,
+        request: Request<wire::GetCertificateRequest>,
+    ) -> Result<Response<wire::Certificate>, Status> {
+        let mut fields = Fields::new();
+        let parts = fields.check("name", name::parts(name::CERTIFICATE, &request.get_ref().name));
+        let number = parts.map(|parts| parts[0].to_owned());
+        fields.finish(DOMAIN)?;
+        let number = number.unwrap_or(String::new());
+        let view = self.view();
+        let (leaf, content) = view
+            .index
+            .certificates
+            .get(&number)
+            .ok_or_else(|| Refusal::not_found(DOMAIN, "certificate", &request.get_ref().name))?;
+        let (size, time) =
+            view.status.as_ref().map_or((0, (self.clock)()), |status| (status.latest().size, status.latest().time));
+        let record = view.index.record_at(*leaf, size);
+        Ok(Response::new(convert::certificate(*leaf, content, &record, time, (self.clock)())))
+    }
+
+    async fn get_receipt(&self, request: Request<wire::GetReceiptRequest>) -> Result<Response<wire::Receipt>, Status> {
+        let request = request.into_inner();
+        let mut fields = Fields::new();
+        let leaf = self.leaf(&mut fields, &request.name);
+        let wait = max_wait(&mut fields, &request.max_wait);
+        fields.finish(DOMAIN)?;
+        let leaf = leaf.unwrap_or(u64::MAX);
+        self.held(leaf)?;
+        self.wait(wait, |published| published.size > leaf).await?;
+        let view = self.view();
+        Ok(Response::new(wire::Receipt {
+            entry: request.name,
+            receipt: proofs::receipt(&view, &view.head, leaf)?,
+            checkpoint: view.head.note.clone(),
+        }))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        _request: Request<wire::GetCheckpointRequest>,
+    ) -> Result<Response<wire::GetCheckpointResponse>, Status> {
+        let view = self.view();
+        Ok(Response::new(wire::GetCheckpointResponse {
+            checkpoint: view.head.note.clone(),
+            status_checkpoint: view.status.as_ref().map_or(Vec::new(), |status| status.note.clone()),
+        }))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<wire::GetConsistencyProofRequest>,
+    ) -> Result<Response<wire::GetConsistencyProofResponse>, Status> {
+        let request = request.into_inner();
+        let view = self.view();
+        let mut fields = Fields::new();
+        if request.first_size == 0 {
+            fields.refuse("first_size", "must be at least 1");
+        }
+        if request.second_size < request.first_size || request.second_size > view.head.size {
+            fields.refuse("second_size", format!("must be between first_size and the published size {}", view.head.size));
+        }
+        fields.finish(DOMAIN)?;
+        let path = tlog::tree::consistency_proof(&view.tree, request.first_size, request.second_size);
+        Ok(Response::new(wire::GetConsistencyProofResponse { path: convert::path(&path.map_err(internal)?) }))
+    }
+
+    async fn get_status_proof(
+        &self,
+        request: Request<wire::GetStatusProofRequest>,
+    ) -> Result<Response<wire::StatusProof>, Status> {
+        let request = request.into_inner();
+        let mut fields = Fields::new();
+        let leaf = self.leaf(&mut fields, &request.name);
+        let wait = max_wait(&mut fields, &request.max_wait);
+        fields.finish(DOMAIN)?;
+        let leaf = leaf.unwrap_or(u64::MAX);
+        self.held(leaf)?;
+        let needed = request.min_size.max(leaf.saturating_add(1));
+        self.wait(wait, |published| published.epoch_size >= needed).await?;
+        let view = self.view();
+        let status = view.status.as_ref().ok_or_else(proofs::not_yet)?;
+        let (record, path, first) = proofs::state(&view, status, leaf)?;
+        let wire_epoch = |number: u64, proof: verify::bundle::EpochProof| wire::EpochProof {
+            index: number,
+            epoch: proof.epoch,
+            path: convert::path(&proof.path),
+        };
+        let covering = status.covering(leaf).ok_or_else(proofs::not_yet)?.number;
+        let latest = status.latest().number;
+        Ok(Response::new(wire::StatusProof {
+            entry: request.name,
+            record,
+            path: convert::path(&path),
+            first_epoch: Some(wire_epoch(covering, first)),
+            latest_epoch: Some(wire_epoch(latest, proofs::epoch(status, latest)?)),
+            status_checkpoint: status.note.clone(),
+        }))
+    }
+
+    async fn get_bundle(
+        &self,
+        request: Request<wire::GetBundleRequest>,
+    ) -> Result<Response<wire::GetBundleResponse>, Status> {
+        let request = request.into_inner();
+        let mut fields = Fields::new();
+        let parts = fields.check("name", name::parts(name::CERTIFICATE, &request.name));
+        let number = parts.map_or(String::new(), |parts| parts[0].to_owned());
+        if request.arrangement.len() > 300 {
+            fields.refuse("arrangement", "is no arrangement id");
+        }
+        let wait = max_wait(&mut fields, &request.max_wait);
+        fields.finish(DOMAIN)?;
+        let wanted = proofs::wanted(&self.view(), &number, &request.arrangement)?;
+        let needed = request.min_size.max(wanted.last() + 1);
+        self.wait(wait, |published| published.epoch_size >= needed).await?;
+        let mut entries = Vec::new();
+        for leaf in wanted.leaves() {
+            entries.push(proofs::entry_bytes(self.store.as_ref(), leaf).await?);
+        }
+        let bundle = wanted.bundle(&self.view(), entries)?;
+        Ok(Response::new(wire::GetBundleResponse { bundle: bundle.to_bytes() }))
+    }
+
+    async fn get_tile(&self, request: Request<wire::GetTileRequest>) -> Result<Response<wire::GetTileResponse>, Status> {
+        let data = self.tile(&request.get_ref().path).await?;
+        Ok(Response::new(wire::GetTileResponse { data }))
+    }
+
+    async fn get_log_identity(
+        &self,
+        _request: Request<wire::GetLogIdentityRequest>,
+    ) -> Result<Response<wire::GetLogIdentityResponse>, Status> {
+        Ok(Response::new(wire::GetLogIdentityResponse {
+            origin: self.origin.clone(),
+            note_key: self.note_keys.0.clone(),
+            status_note_key: self.note_keys.1.clone(),
+            receipt_key_jwk: self.receipt_key_jwk.clone(),
+        }))
+    }
+}

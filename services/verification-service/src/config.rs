@@ -1,0 +1,15 @@
+//! What the service needs to start.
+
+use jiff::SignedDuration;
+use runtime::Clock;
+use tonic::transport::Channel;
+
+/// Everything the service is made from.
+pub struct Config {
+    /// The registry.
+    pub registry: Channel,
+    /// Time.
+    pub clock: Clock,
+    /// Oldest status on which an online verdict may rest.
+    pub max_age: SignedDuration,
+}

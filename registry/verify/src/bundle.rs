@@ -89,12 +89,19 @@ pub enum BundleError {
 }
 
 fn hashes(path: &[Hash]) -> Value {
-    Value::Array(path.iter().map(|hash| Value::bytes(hash.as_slice())).collect())
+    Value::Array(
+        path.iter()
+            .map(|hash| Value::bytes(hash.as_slice()))
+            .collect(),
+    )
 }
 
 impl EpochProof {
     fn to_value(&self) -> Value {
-        Value::Array(vec![Value::bytes(self.epoch.as_slice()), hashes(&self.path)])
+        Value::Array(vec![
+            Value::bytes(self.epoch.as_slice()),
+            hashes(&self.path),
+        ])
     }
 }
 
@@ -107,7 +114,12 @@ impl StatementProof {
             Value::bytes(self.record.as_slice()),
             hashes(&self.record_path),
             self.first_epoch.to_value(),
-            Value::Array(self.chain.iter().map(|der| Value::bytes(der.as_slice())).collect()),
+            Value::Array(
+                self.chain
+                    .iter()
+                    .map(|der| Value::bytes(der.as_slice()))
+                    .collect(),
+            ),
         ])
     }
 }
@@ -117,7 +129,10 @@ impl Bundle {
     pub fn to_bytes(&self) -> Vec<u8> {
         let arrangement = match &self.arrangement {
             None => Value::Null,
-            Some(proof) => Value::Array(vec![proof.arrangement.to_value(), proof.acceptance.to_value()]),
+            Some(proof) => Value::Array(vec![
+                proof.arrangement.to_value(),
+                proof.acceptance.to_value(),
+            ]),
         };
         let mut bytes = cbor::encode(&Value::Array(vec![
             Value::text(VERSION),
@@ -150,7 +165,9 @@ impl Bundle {
         let value = cbor::decode_deterministic(body)?;
         let mut fields = Reader::new(value, "eight fields", 8)?;
         if fields.next()?.as_text() != Some(VERSION) {
-            return Err(BundleError::Shape { what: "version touchstone-bundle/1 is expected" });
+            return Err(BundleError::Shape {
+                what: "version touchstone-bundle/1 is expected",
+            });
         }
         Ok(Bundle {
             checkpoint: fields.bytes("checkpoint")?,
@@ -163,7 +180,10 @@ impl Bundle {
                 Value::Null => None,
                 value => {
                     let mut both = Reader::new(value, "arrangement and acceptance", 2)?;
-                    Some(ArrangementProof { arrangement: statement(both.next()?)?, acceptance: statement(both.next()?)? })
+                    Some(ArrangementProof {
+                        arrangement: statement(both.next()?)?,
+                        acceptance: statement(both.next()?)?,
+                    })
                 }
             },
         })
@@ -181,7 +201,9 @@ impl Reader {
     }
 
     fn next(&mut self) -> Result<Value, BundleError> {
-        self.0.next().ok_or(BundleError::Shape { what: "a field is missing" })
+        self.0.next().ok_or(BundleError::Shape {
+            what: "a field is missing",
+        })
     }
 
     fn bytes(&mut self, what: &'static str) -> Result<Vec<u8>, BundleError> {
@@ -192,27 +214,39 @@ impl Reader {
     }
 
     fn hashes(&mut self, what: &'static str) -> Result<Vec<Hash>, BundleError> {
-        let Value::Array(items) = self.next()? else { return Err(BundleError::Shape { what }) };
+        let Value::Array(items) = self.next()? else {
+            return Err(BundleError::Shape { what });
+        };
         if items.len() > tlog::proof::MAX_PROOF_HASHES {
             return Err(BundleError::Shape { what });
         }
         items
             .iter()
-            .map(|item| item.as_bytes().and_then(|b| b.try_into().ok()).ok_or(BundleError::Shape { what }))
+            .map(|item| {
+                item.as_bytes()
+                    .and_then(|b| b.try_into().ok())
+                    .ok_or(BundleError::Shape { what })
+            })
             .collect()
     }
 }
 
 fn epoch(value: Value) -> Result<EpochProof, BundleError> {
     let mut fields = Reader::new(value, "epoch and its path", 2)?;
-    Ok(EpochProof { epoch: fields.bytes("epoch")?, path: fields.hashes("path of an epoch")? })
+    Ok(EpochProof {
+        epoch: fields.bytes("epoch")?,
+        path: fields.hashes("path of an epoch")?,
+    })
 }
 
 fn statement(value: Value) -> Result<StatementProof, BundleError> {
     let mut fields = Reader::new(value, "a statement has seven fields", 7)?;
     Ok(StatementProof {
         entry: fields.bytes("entry")?,
-        index: fields.next()?.as_u64().ok_or(BundleError::Shape { what: "leaf index" })?,
+        index: fields
+            .next()?
+            .as_u64()
+            .ok_or(BundleError::Shape { what: "leaf index" })?,
         path: fields.hashes("path of an entry")?,
         record: fields.bytes("status record")?,
         record_path: fields.hashes("path of a status record")?,

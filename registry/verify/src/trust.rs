@@ -5,7 +5,7 @@ use cose::key::PublicKey;
 use jiff::SignedDuration;
 use record::registry::Jwk;
 use serde::{Deserialize, Serialize};
-use tlog::note::NoteVerifier;
+use tlog::note::{NoteVerifier, SignatureKind};
 
 /// The file (TOML), as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +112,8 @@ impl Trust {
     /// # Errors
     /// [`TrustError`].
     pub fn from_toml(text: &str) -> Result<Self, TrustError> {
-        let file: TrustFile = toml::from_str(text).map_err(|error| TrustError::Toml(error.to_string()))?;
+        let file: TrustFile =
+            toml::from_str(text).map_err(|error| TrustError::Toml(error.to_string()))?;
         Trust::try_from(file)
     }
 }
@@ -130,15 +131,37 @@ impl TryFrom<TrustFile> for Trust {
             .iter()
             .enumerate()
             .map(|(i, witness)| {
-                NoteVerifier::from_vkey(&witness.key).map_err(|e| value(&format!("witness[{i}].key"), &e))
+                NoteVerifier::from_vkey(&witness.key)
+                    .map_err(|e| value(&format!("witness[{i}].key"), &e))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        if file.witness_quorum as usize > witnesses.len() {
-            return Err(value("witness_quorum", &"is greater than the number of witnesses named"));
+        for (i, witness) in witnesses.iter().enumerate() {
+            let path = format!("witness[{i}].key");
+            if witness.kind() != SignatureKind::Cosignature {
+                return Err(value(&path, &"is no key of a witness (type 0x04)"));
+            }
+            // Listed twice, one witness would count for two.
+            if witnesses[..i]
+                .iter()
+                .any(|earlier| earlier.public_key() == witness.public_key())
+            {
+                return Err(value(&path, &"is listed twice"));
+            }
         }
-        let keys = |path: &str, vkey: &str| {
+        if file.witness_quorum as usize > witnesses.len() {
+            return Err(value(
+                "witness_quorum",
+                &"is greater than the number of witnesses named",
+            ));
+        }
+        let keys = |path: &str, vkey: &str, origin: &str| {
             let own = NoteVerifier::from_vkey(vkey).map_err(|e| value(path, &e))?;
-            Ok(std::iter::once(own).chain(witnesses.iter().cloned()).collect::<Vec<_>>())
+            if own.kind() != SignatureKind::Ed25519 || own.name() != origin {
+                return Err(value(path, &format!("is not the key of {origin}")));
+            }
+            Ok(std::iter::once(own)
+                .chain(witnesses.iter().cloned())
+                .collect::<Vec<_>>())
         };
         let authorities = |path: &str, list: &[Authority]| {
             list.iter()
@@ -149,14 +172,26 @@ impl TryFrom<TrustFile> for Trust {
                         .decode(&authority.certificate)
                         .map_err(|e| value(&path, &e))?;
                     cose::x509::Certificate::from_der(&der).map_err(|e| value(&path, &e))?;
+                    // A path ends at an authority: two parties with one could not be told apart.
+                    if list[..i]
+                        .iter()
+                        .any(|earlier| earlier.certificate == authority.certificate)
+                    {
+                        return Err(value(&path, &"is the authority of two parties"));
+                    }
                     Ok((authority.id.clone(), der))
                 })
                 .collect::<Result<Vec<_>, TrustError>>()
         };
-        let jwk = serde_json::to_string(&file.log.receipt_key).map_err(|e| value("log.receipt_key", &e))?;
+        let jwk = serde_json::to_string(&file.log.receipt_key)
+            .map_err(|e| value("log.receipt_key", &e))?;
         Ok(Trust {
-            note_keys: keys("log.note_key", &file.log.note_key)?,
-            status_note_keys: keys("log.status_note_key", &file.log.status_note_key)?,
+            note_keys: keys("log.note_key", &file.log.note_key, &file.log.origin)?,
+            status_note_keys: keys(
+                "log.status_note_key",
+                &file.log.status_note_key,
+                &format!("{}/status", file.log.origin),
+            )?,
             receipt_key: PublicKey::from_jwk(&jwk).map_err(|e| value("log.receipt_key", &e))?,
             accreditation_bodies: authorities("accreditation_body", &file.accreditation_bodies)?,
             arrangement_parties: authorities("arrangement_party", &file.arrangement_parties)?,

@@ -2,6 +2,7 @@
 //!
 //! There is no transport, no handler and no rule here beyond the form of a field.
 
+pub mod convert;
 pub mod fields;
 
 /// Encoded descriptor set of all packages, for reflection and for tests of conventions.

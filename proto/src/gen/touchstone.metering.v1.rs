@@ -350,10 +350,12 @@ pub struct Instrument {
     /// Serial number on the nameplate.
     #[prost(string, tag = "4")]
     pub serial_number: ::prost::alloc::string::String,
-    /// First value that a cumulative register cannot show, in steps of resolution: it rolls over there. 0 for an interval
-    /// register, which counts from zero in every interval.
+    /// First value that the register cannot show, in steps of resolution: a cumulative register rolls over there.
     #[prost(int64, tag = "5")]
-    pub rollover: i64,
+    pub register_range: i64,
+    /// How the register counts.
+    #[prost(enumeration = "RegisterType", tag = "11")]
+    pub register_type: i32,
     /// Unit code of its readings: UCUM or UN/CEFACT Rec 20.
     #[prost(string, tag = "6")]
     pub unit: ::prost::alloc::string::String,
@@ -513,6 +515,39 @@ impl Measurand {
             "MEASURAND_VOLUME" => Some(Self::Volume),
             "MEASURAND_NORMAL_VOLUME" => Some(Self::NormalVolume),
             "MEASURAND_HEAT" => Some(Self::Heat),
+            _ => None,
+        }
+    }
+}
+/// How a register counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RegisterType {
+    /// Not stated: refused.
+    Unspecified = 0,
+    /// From zero in every interval.
+    Interval = 1,
+    /// On and on, with rollover.
+    Cumulative = 2,
+}
+impl RegisterType {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REGISTER_TYPE_UNSPECIFIED",
+            Self::Interval => "REGISTER_TYPE_INTERVAL",
+            Self::Cumulative => "REGISTER_TYPE_CUMULATIVE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REGISTER_TYPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "REGISTER_TYPE_INTERVAL" => Some(Self::Interval),
+            "REGISTER_TYPE_CUMULATIVE" => Some(Self::Cumulative),
             _ => None,
         }
     }

@@ -104,6 +104,13 @@ pub fn request(organization: &str, request_id: &str) -> Vec<u8> {
     key
 }
 
+/// Key of a resource: how many segments its name has, then the name, so that a collection is one range.
+pub fn resource(name: &str) -> Vec<u8> {
+    let mut key = vec![name.split('/').count().min(255) as u8];
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
 /// The smallest key greater than every key that starts with `prefix`; empty when there is none.
 pub fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();

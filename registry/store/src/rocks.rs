@@ -104,7 +104,7 @@ impl Writer {
         if !write.is_empty() {
             let mut options = WriteOptions::default();
             options.set_sync(true);
-            if let Err(error) = self.db.write_opt(&write, &options) {
+            if let Err(error) = self.db.write_opt(write, &options) {
                 tracing::error!(%error, "a synced write failed");
                 for (answer, outcome) in answers {
                     let outcome = match outcome {

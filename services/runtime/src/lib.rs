@@ -9,10 +9,12 @@ pub mod config;
 pub mod connect;
 pub mod error;
 pub mod once;
+pub mod resources;
 pub mod server;
 
 pub use caller::{Caller, Role};
 pub use error::Refusal;
+pub use resources::Resources;
 
 use std::sync::Arc;
 

@@ -1,0 +1,3 @@
+//! Conversions that services and clients share, beside the messages.
+
+pub mod metering;

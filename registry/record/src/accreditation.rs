@@ -202,6 +202,10 @@ impl Accreditation {
         if subject.accreditation_scope.is_empty() {
             return Err(PayloadError::rule("credentialSubject.accreditationScope", "name at least one line of scope"));
         }
+        // Classes are matched by their beginning: an empty one would cover everything.
+        if subject.accreditation_scope.iter().any(|scope| scope.product_classes.iter().any(String::is_empty)) {
+            return Err(PayloadError::rule("credentialSubject.accreditationScope.productClasses", "must not be empty text"));
+        }
         if subject.signing_certificates.is_empty() {
             return Err(PayloadError::rule("credentialSubject.signingCertificates", "name at least one certificate"));
         }

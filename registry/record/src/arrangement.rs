@@ -61,6 +61,10 @@ impl Arrangement {
         if read.from >= read.until {
             return Err(PayloadError::rule("until", "must be later than from"));
         }
+        // Classes are matched by their beginning: an empty one would cover everything.
+        if read.product_classes.iter().any(String::is_empty) {
+            return Err(PayloadError::rule("productClasses", "must not be empty text"));
+        }
         for (path, text) in [
             ("maxGapShare", &read.max_gap_share),
             ("minCalibrationCoverage", &read.min_calibration_coverage),

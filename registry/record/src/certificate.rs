@@ -504,6 +504,11 @@ impl Certificate {
                     return Err(PayloadError::rule("measurement", format!("{text:?} is no plain decimal")));
                 }
             }
+            // JCGM 100, 2.3: an uncertainty below zero would slip under every limit.
+            let spread = [&figure.standard_uncertainty, &figure.expanded_uncertainty, &figure.coverage_factor];
+            if spread.iter().any(|text| text.starts_with('-')) {
+                return Err(PayloadError::rule("measurement", "uncertainties and coverage factor are not negative"));
+            }
         }
         let declared = assessment.assessed_performance.iter().map(|p| p.measure.value.as_str());
         if !declared.eq([measured.direct.value.as_str(), measured.indirect.value.as_str()]) {

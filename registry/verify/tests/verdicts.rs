@@ -191,7 +191,7 @@ fn rows() -> Vec<Row> {
         (
             "path shortened",
             same,
-            |s| s.bundle.certificate.path.truncate(1),
+            |s| s.bundle.certificate.path.clear(),
             Refused,
             Some(ProofInvalid),
         ),

@@ -163,7 +163,8 @@ pub struct BudgetRow {
 pub struct DataQuality {
     /// Share of the metered time of the period that has no reading; 0 where nothing is metered.
     pub gap_share: Decimal,
-    /// Share of the metered and weighed quantities that lie under a valid calibration; 1 where nothing is metered.
+    /// Share of the metered and weighed quantities that lie under a valid calibration, each weighted by the emissions
+    /// that rest on it (production by all of them); 1 where nothing is metered.
     pub calibration_coverage_share: Decimal,
     /// Share of the total whose activity rests on evidence, or on a stated figure marked as measured.
     pub primary_data_share: Decimal,

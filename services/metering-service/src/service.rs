@@ -130,24 +130,24 @@ impl MeteringService {
             });
         }
         let last = |name: &str| name.rsplit('/').next().unwrap_or("").to_owned();
-        let records = self.resources.all::<wire::WeighbridgeRecord>(&format!("{site}/weighbridgeRecords"), MAX_RECORDS);
-        for stored in records.await?.ok_or_else(|| too_large("weighbridge records"))? {
+        let records = self.resources.all::<wire::WeighbridgeRecord>(&format!("{site}/weighbridgeRecords"), MAX_RECORDS).await?;
+        for stored in records.ok_or_else(|| too_large("weighbridge records"))? {
             let record = words::weighbridge_record(&mut fields, "record", &last(&stored.name), &stored);
             let record = record.ok_or_else(damaged)?;
             if period.contains(record.time) {
                 evidence.weighbridge.push(record);
             }
         }
-        let records = self.resources.all::<wire::StockRecord>(&format!("{site}/stockRecords"), MAX_RECORDS);
-        for stored in records.await?.ok_or_else(|| too_large("stock records"))? {
+        let records = self.resources.all::<wire::StockRecord>(&format!("{site}/stockRecords"), MAX_RECORDS).await?;
+        for stored in records.ok_or_else(|| too_large("stock records"))? {
             let record = words::stock_record(&mut fields, "record", &last(&stored.name), &stored).ok_or_else(damaged)?;
             // The closing stock is taken at the end, which is the first instant after the period.
             if period.contains(record.time) || record.time == period.end {
                 evidence.stocks.push(record);
             }
         }
-        let records = self.resources.all::<wire::LaboratoryAnalysis>(&format!("{site}/laboratoryAnalyses"), MAX_RECORDS);
-        for stored in records.await?.ok_or_else(|| too_large("analyses"))? {
+        let records = self.resources.all::<wire::LaboratoryAnalysis>(&format!("{site}/laboratoryAnalyses"), MAX_RECORDS).await?;
+        for stored in records.ok_or_else(|| too_large("analyses"))? {
             let record = words::laboratory_analysis(&mut fields, "record", &last(&stored.name), &stored);
             let record = record.ok_or_else(damaged)?;
             if period.contains(record.time) {

@@ -1,0 +1,83 @@
+//! Routes.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use proto::registry::registry_service_client::RegistryServiceClient;
+use proto::registry::{GetCertificateRequest, GetCheckpointRequest, GetTileRequest};
+use tonic::transport::Channel;
+
+use crate::config::Config;
+use crate::{convert, error};
+
+type Registry = RegistryServiceClient<Channel>;
+
+/// Largest tile or entry bundle: 256 entries of 56 KiB.
+const MAX_TILE_BYTES: usize = 16 << 20;
+
+/// The routes: `/checkpoint`, `/tile/…` and the same under `/status`, `/certificates/{number}`, `/healthz`.
+pub fn router(config: Config) -> Router {
+    let registry = RegistryServiceClient::new(config.registry).max_decoding_message_size(MAX_TILE_BYTES);
+    Router::new()
+        .route("/checkpoint", get(checkpoint))
+        .route("/status/checkpoint", get(status_checkpoint))
+        .route("/tile/{*path}", get(tile))
+        .route("/status/tile/{*path}", get(status_tile))
+        .route("/certificates/{number}", get(certificate))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .with_state(registry)
+}
+
+fn note(bytes: Vec<u8>) -> Response {
+    // A checkpoint changes: no cache may keep it.
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], bytes).into_response()
+}
+
+async fn checkpoint(State(mut registry): State<Registry>) -> Response {
+    match registry.get_checkpoint(GetCheckpointRequest {}).await {
+        Ok(answer) => note(answer.into_inner().checkpoint),
+        Err(status) => error::answer(&status),
+    }
+}
+
+async fn status_checkpoint(State(mut registry): State<Registry>) -> Response {
+    match registry.get_checkpoint(GetCheckpointRequest {}).await {
+        Ok(answer) => note(answer.into_inner().status_checkpoint),
+        Err(status) => error::answer(&status),
+    }
+}
+
+async fn fetch(mut registry: Registry, path: String) -> Response {
+    match registry.get_tile(GetTileRequest { path }).await {
+        Ok(answer) => (
+            [
+                (header::CONTENT_TYPE, "application/octet-stream"),
+                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+            ],
+            Bytes::from(answer.into_inner().data),
+        )
+            .into_response(),
+        Err(status) => error::answer(&status),
+    }
+}
+
+async fn tile(State(registry): State<Registry>, Path(path): Path<String>) -> Response {
+    fetch(registry, format!("tile/{path}")).await
+}
+
+async fn status_tile(State(registry): State<Registry>, Path(path): Path<String>) -> Response {
+    fetch(registry, format!("status/tile/{path}")).await
+}
+
+async fn certificate(State(mut registry): State<Registry>, Path(number): Path<String>) -> Response {
+    match registry.get_certificate(GetCertificateRequest { name: format!("certificates/{number}") }).await {
+        Ok(answer) => {
+            let page = convert::page(&answer.into_inner()).into_string();
+            ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+        }
+        Err(status) => error::answer(&status),
+    }
+}

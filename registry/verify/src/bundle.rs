@@ -89,19 +89,12 @@ pub enum BundleError {
 }
 
 fn hashes(path: &[Hash]) -> Value {
-    Value::Array(
-        path.iter()
-            .map(|hash| Value::bytes(hash.as_slice()))
-            .collect(),
-    )
+    Value::Array(path.iter().map(|hash| Value::bytes(hash.as_slice())).collect())
 }
 
 impl EpochProof {
     fn to_value(&self) -> Value {
-        Value::Array(vec![
-            Value::bytes(self.epoch.as_slice()),
-            hashes(&self.path),
-        ])
+        Value::Array(vec![Value::bytes(self.epoch.as_slice()), hashes(&self.path)])
     }
 }
 
@@ -114,12 +107,7 @@ impl StatementProof {
             Value::bytes(self.record.as_slice()),
             hashes(&self.record_path),
             self.first_epoch.to_value(),
-            Value::Array(
-                self.chain
-                    .iter()
-                    .map(|der| Value::bytes(der.as_slice()))
-                    .collect(),
-            ),
+            Value::Array(self.chain.iter().map(|der| Value::bytes(der.as_slice())).collect()),
         ])
     }
 }
@@ -129,10 +117,7 @@ impl Bundle {
     pub fn to_bytes(&self) -> Vec<u8> {
         let arrangement = match &self.arrangement {
             None => Value::Null,
-            Some(proof) => Value::Array(vec![
-                proof.arrangement.to_value(),
-                proof.acceptance.to_value(),
-            ]),
+            Some(proof) => Value::Array(vec![proof.arrangement.to_value(), proof.acceptance.to_value()]),
         };
         let mut bytes = cbor::encode(&Value::Array(vec![
             Value::text(VERSION),
@@ -165,9 +150,7 @@ impl Bundle {
         let value = cbor::decode_deterministic(body)?;
         let mut fields = Reader::new(value, "eight fields", 8)?;
         if fields.next()?.as_text() != Some(VERSION) {
-            return Err(BundleError::Shape {
-                what: "version touchstone-bundle/1 is expected",
-            });
+            return Err(BundleError::Shape { what: "version touchstone-bundle/1 is expected" });
         }
         Ok(Bundle {
             checkpoint: fields.bytes("checkpoint")?,
@@ -201,9 +184,7 @@ impl Reader {
     }
 
     fn next(&mut self) -> Result<Value, BundleError> {
-        self.0.next().ok_or(BundleError::Shape {
-            what: "a field is missing",
-        })
+        self.0.next().ok_or(BundleError::Shape { what: "a field is missing" })
     }
 
     fn bytes(&mut self, what: &'static str) -> Result<Vec<u8>, BundleError> {
@@ -222,31 +203,21 @@ impl Reader {
         }
         items
             .iter()
-            .map(|item| {
-                item.as_bytes()
-                    .and_then(|b| b.try_into().ok())
-                    .ok_or(BundleError::Shape { what })
-            })
+            .map(|item| item.as_bytes().and_then(|b| b.try_into().ok()).ok_or(BundleError::Shape { what }))
             .collect()
     }
 }
 
 fn epoch(value: Value) -> Result<EpochProof, BundleError> {
     let mut fields = Reader::new(value, "epoch and its path", 2)?;
-    Ok(EpochProof {
-        epoch: fields.bytes("epoch")?,
-        path: fields.hashes("path of an epoch")?,
-    })
+    Ok(EpochProof { epoch: fields.bytes("epoch")?, path: fields.hashes("path of an epoch")? })
 }
 
 fn statement(value: Value) -> Result<StatementProof, BundleError> {
     let mut fields = Reader::new(value, "a statement has seven fields", 7)?;
     Ok(StatementProof {
         entry: fields.bytes("entry")?,
-        index: fields
-            .next()?
-            .as_u64()
-            .ok_or(BundleError::Shape { what: "leaf index" })?,
+        index: fields.next()?.as_u64().ok_or(BundleError::Shape { what: "leaf index" })?,
         path: fields.hashes("path of an entry")?,
         record: fields.bytes("status record")?,
         record_path: fields.hashes("path of a status record")?,

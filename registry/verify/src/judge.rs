@@ -88,81 +88,37 @@ impl Court<'_> {
             Stop
         };
         let invalid = |court: &mut Self, message: String| {
-            court.contradicted(
-                Check::Signature,
-                Code::SignatureInvalid,
-                "RFC 9052, 4.4",
-                message,
-                REMEDY,
-            );
+            court.contradicted(Check::Signature, Code::SignatureInvalid, "RFC 9052, 4.4", message, REMEDY);
             Stop
         };
         let statement = SignedStatement::from_entry(&bundle.certificate.entry);
-        let signer = bundle
-            .certificate
-            .chain
-            .first()
-            .map(|der| X509::from_der(der));
+        let signer = bundle.certificate.chain.first().map(|der| X509::from_der(der));
         let (statement, signer) = match (statement, signer) {
             // A flipped bit may damage the form or the signature: both mean that these are not the bytes signed.
             (Err(error), _) => {
-                return Err(invalid(
-                    self,
-                    format!("these are not the bytes that were signed: {error}"),
-                ));
+                return Err(invalid(self, format!("these are not the bytes that were signed: {error}")));
             }
             (_, None) => {
-                return Err(unreadable(
-                    self,
-                    "the signer's certificate is missing".into(),
-                ));
+                return Err(unreadable(self, "the signer's certificate is missing".into()));
             }
             (_, Some(Err(error))) => {
-                return Err(unreadable(
-                    self,
-                    format!("the signer's certificate: {error}"),
-                ));
+                return Err(unreadable(self, format!("the signer's certificate: {error}")));
             }
             (Ok(statement), Some(Ok(signer))) => (statement, signer),
         };
         let Content::Certificate(content) = statement.content().clone() else {
-            return Err(unreadable(
-                self,
-                format!(
-                    "the statement is {}, no certificate",
-                    statement.media_type()
-                ),
-            ));
+            return Err(unreadable(self, format!("the statement is {}, no certificate", statement.media_type())));
         };
         if statement.x5t() != Some(signer.x5t()) {
-            return Err(invalid(
-                self,
-                "the certificate enclosed is not the one that the header names".into(),
-            ));
+            return Err(invalid(self, "the certificate enclosed is not the one that the header names".into()));
         }
         if let Err(error) = statement.verify(signer.public_key()) {
-            return Err(invalid(
-                self,
-                format!("the signature does not fit the bytes: {error}"),
-            ));
+            return Err(invalid(self, format!("the signature does not fit the bytes: {error}")));
         }
         self.verdict.certificate = Some(content.id.clone());
         self.verdict.log_index = Some(bundle.certificate.index);
-        self.established(
-            Check::Signature,
-            format!(
-                "signed by {} with key {}",
-                statement.issuer(),
-                statement.kid()
-            ),
-        );
-        Ok((
-            Signed {
-                statement,
-                content: *content,
-            },
-            signer,
-        ))
+        self.established(Check::Signature, format!("signed by {} with key {}", statement.issuer(), statement.kid()));
+        Ok((Signed { statement, content: *content }, signer))
     }
 
     fn freshness(&mut self, trust: &Trust, roots: &Roots) {
@@ -187,25 +143,16 @@ impl Court<'_> {
                 ),
                 "Obtain a fresh bundle: stale never means valid.",
             );
-        } else if made
-            .checked_add(trust.max_age)
-            .is_ok_and(|until| self.question.as_of > until)
-        {
+        } else if made.checked_add(trust.max_age).is_ok_and(|until| self.question.as_of > until) {
             self.open(
                 Check::Freshness,
                 Code::StatusStale,
                 "max_age_hours",
-                format!(
-                    "the status of {made} says nothing about {}",
-                    self.question.as_of
-                ),
+                format!("the status of {made} says nothing about {}", self.question.as_of),
                 "Ask about an earlier date, or later with a fresh bundle.",
             );
         } else {
-            self.established(
-                Check::Freshness,
-                format!("status of {made}, {} minutes old", age.as_mins().max(0)),
-            );
+            self.established(Check::Freshness, format!("status of {made}, {} minutes old", age.as_mins().max(0)));
         }
     }
 }

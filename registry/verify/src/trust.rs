@@ -112,8 +112,7 @@ impl Trust {
     /// # Errors
     /// [`TrustError`].
     pub fn from_toml(text: &str) -> Result<Self, TrustError> {
-        let file: TrustFile =
-            toml::from_str(text).map_err(|error| TrustError::Toml(error.to_string()))?;
+        let file: TrustFile = toml::from_str(text).map_err(|error| TrustError::Toml(error.to_string()))?;
         Trust::try_from(file)
     }
 }
@@ -131,8 +130,7 @@ impl TryFrom<TrustFile> for Trust {
             .iter()
             .enumerate()
             .map(|(i, witness)| {
-                NoteVerifier::from_vkey(&witness.key)
-                    .map_err(|e| value(&format!("witness[{i}].key"), &e))
+                NoteVerifier::from_vkey(&witness.key).map_err(|e| value(&format!("witness[{i}].key"), &e))
             })
             .collect::<Result<Vec<_>, _>>()?;
         for (i, witness) in witnesses.iter().enumerate() {
@@ -141,27 +139,19 @@ impl TryFrom<TrustFile> for Trust {
                 return Err(value(&path, &"is no key of a witness (type 0x04)"));
             }
             // Listed twice, one witness would count for two.
-            if witnesses[..i]
-                .iter()
-                .any(|earlier| earlier.public_key() == witness.public_key())
-            {
+            if witnesses[..i].iter().any(|earlier| earlier.public_key() == witness.public_key()) {
                 return Err(value(&path, &"is listed twice"));
             }
         }
         if file.witness_quorum as usize > witnesses.len() {
-            return Err(value(
-                "witness_quorum",
-                &"is greater than the number of witnesses named",
-            ));
+            return Err(value("witness_quorum", &"is greater than the number of witnesses named"));
         }
         let keys = |path: &str, vkey: &str, origin: &str| {
             let own = NoteVerifier::from_vkey(vkey).map_err(|e| value(path, &e))?;
             if own.kind() != SignatureKind::Ed25519 || own.name() != origin {
                 return Err(value(path, &format!("is not the key of {origin}")));
             }
-            Ok(std::iter::once(own)
-                .chain(witnesses.iter().cloned())
-                .collect::<Vec<_>>())
+            Ok(std::iter::once(own).chain(witnesses.iter().cloned()).collect::<Vec<_>>())
         };
         let authorities = |path: &str, list: &[Authority]| {
             list.iter()
@@ -173,18 +163,14 @@ impl TryFrom<TrustFile> for Trust {
                         .map_err(|e| value(&path, &e))?;
                     cose::x509::Certificate::from_der(&der).map_err(|e| value(&path, &e))?;
                     // A path ends at an authority: two parties with one could not be told apart.
-                    if list[..i]
-                        .iter()
-                        .any(|earlier| earlier.certificate == authority.certificate)
-                    {
+                    if list[..i].iter().any(|earlier| earlier.certificate == authority.certificate) {
                         return Err(value(&path, &"is the authority of two parties"));
                     }
                     Ok((authority.id.clone(), der))
                 })
                 .collect::<Result<Vec<_>, TrustError>>()
         };
-        let jwk = serde_json::to_string(&file.log.receipt_key)
-            .map_err(|e| value("log.receipt_key", &e))?;
+        let jwk = serde_json::to_string(&file.log.receipt_key).map_err(|e| value("log.receipt_key", &e))?;
         Ok(Trust {
             note_keys: keys("log.note_key", &file.log.note_key, &file.log.origin)?,
             status_note_keys: keys(

@@ -57,17 +57,9 @@ fn every_byte_counts() {
 #[test]
 fn every_truncation_is_refused() {
     for length in (0..GENUINE.bytes.len()).step_by(61) {
-        assert_eq!(
-            outcome(&GENUINE.bytes[..length]),
-            Outcome::Refused,
-            "{length} bytes"
-        );
+        assert_eq!(outcome(&GENUINE.bytes[..length]), Outcome::Refused, "{length} bytes");
         if length >= 32 {
-            assert_eq!(
-                outcome(&sealed(GENUINE.bytes[..length].to_vec())),
-                Outcome::Refused,
-                "{length} bytes, sealed"
-            );
+            assert_eq!(outcome(&sealed(GENUINE.bytes[..length].to_vec())), Outcome::Refused, "{length} bytes, sealed");
         }
     }
 }

@@ -45,23 +45,13 @@ const CODES: [Code; 29] = [
 ];
 
 /// Name, what the scene is made from, what is changed in it, outcome, first reason.
-type Row = (
-    &'static str,
-    fn(&mut Setup),
-    fn(&mut Scene),
-    Outcome,
-    Option<Code>,
-);
+type Row = (&'static str, fn(&mut Setup), fn(&mut Scene), Outcome, Option<Code>);
 
 fn same(_: &mut Setup) {}
 fn untouched(_: &mut Scene) {}
 
 fn step(state: State, effective: &'static str, goods_rule: GoodsRule) -> Step {
-    Step {
-        state,
-        effective,
-        goods_rule,
-    }
+    Step { state, effective, goods_rule }
 }
 
 fn decision(result: &str) -> ConformityDecision {
@@ -77,21 +67,14 @@ fn rows() -> Vec<Row> {
     use GoodsRule::{GoodsBeforeStay, NoGoods};
     vec![
         ("genuine", same, untouched, Accepted, None),
-        (
-            "genuine, without a production date",
-            same,
-            |s| s.question.production = None,
-            Accepted,
-            None,
-        ),
+        ("genuine, without a production date", same, |s| s.question.production = None, Accepted, None),
         (
             "genuine, with a witness and a quorum of one",
             same,
             |s| {
                 s.trust.witness_quorum = 1;
                 s.bundle.checkpoint = witnessed(&s.log.checkpoint(), &PEOPLE.note);
-                s.bundle.status_checkpoint =
-                    witnessed(&s.log.status_checkpoint(), &PEOPLE.status_note);
+                s.bundle.status_checkpoint = witnessed(&s.log.status_checkpoint(), &PEOPLE.status_note);
             },
             Accepted,
             None,
@@ -128,13 +111,7 @@ fn rows() -> Vec<Row> {
             Refused,
             Some(SignatureInvalid),
         ),
-        (
-            "no signer's certificate",
-            same,
-            |s| s.bundle.certificate.chain.clear(),
-            Refused,
-            Some(CertificateUnreadable),
-        ),
+        ("no signer's certificate", same, |s| s.bundle.certificate.chain.clear(), Refused, Some(CertificateUnreadable)),
         (
             "an accreditation in place of the certificate",
             same,
@@ -157,13 +134,7 @@ fn rows() -> Vec<Row> {
             Refused,
             Some(CheckpointUntrusted),
         ),
-        (
-            "fewer witnesses than asked for",
-            same,
-            |s| s.trust.witness_quorum = 1,
-            Refused,
-            Some(CheckpointUntrusted),
-        ),
+        ("fewer witnesses than asked for", same, |s| s.trust.witness_quorum = 1, Refused, Some(CheckpointUntrusted)),
         (
             "only one of the checkpoints witnessed",
             same,
@@ -181,20 +152,8 @@ fn rows() -> Vec<Row> {
             Refused,
             Some(CheckpointUntrusted),
         ),
-        (
-            "path altered",
-            same,
-            |s| s.bundle.certificate.path[0][0] ^= 1,
-            Refused,
-            Some(ProofInvalid),
-        ),
-        (
-            "path shortened",
-            same,
-            |s| s.bundle.certificate.path.clear(),
-            Refused,
-            Some(ProofInvalid),
-        ),
+        ("path altered", same, |s| s.bundle.certificate.path[0][0] ^= 1, Refused, Some(ProofInvalid)),
+        ("path shortened", same, |s| s.bundle.certificate.path.clear(), Refused, Some(ProofInvalid)),
         (
             "an earlier epoch as the latest",
             same,
@@ -229,10 +188,7 @@ fn rows() -> Vec<Row> {
         (
             "status record without its last event",
             |s| s.certificate_steps = vec![step(State::Withdrawn, "2026-04-01T00:00:00Z", NoGoods)],
-            |s| {
-                s.bundle.certificate.record =
-                    record::status::StatusRecord::new(s.leaves.certificate).to_bytes()
-            },
+            |s| s.bundle.certificate.record = record::status::StatusRecord::new(s.leaves.certificate).to_bytes(),
             Refused,
             Some(ProofInvalid),
         ),
@@ -243,13 +199,7 @@ fn rows() -> Vec<Row> {
             Refused,
             Some(ReceiptInvalid),
         ),
-        (
-            "no receipt",
-            same,
-            |s| s.bundle.receipt.clear(),
-            Refused,
-            Some(ReceiptInvalid),
-        ),
+        ("no receipt", same, |s| s.bundle.receipt.clear(), Refused, Some(ReceiptInvalid)),
         (
             "receipt under another key",
             same,
@@ -348,26 +298,14 @@ fn rows() -> Vec<Row> {
         ),
         (
             "accreditation suspended at log time",
-            |s| {
-                s.accreditation_step = Some(step(
-                    State::Suspended,
-                    "2026-02-20T00:00:00Z",
-                    GoodsBeforeStay,
-                ))
-            },
+            |s| s.accreditation_step = Some(step(State::Suspended, "2026-02-20T00:00:00Z", GoodsBeforeStay)),
             untouched,
             Refused,
             Some(AccreditationNotActive),
         ),
         (
             "accreditation suspended after log time",
-            |s| {
-                s.accreditation_step = Some(step(
-                    State::Suspended,
-                    "2026-04-01T00:00:00Z",
-                    GoodsBeforeStay,
-                ))
-            },
+            |s| s.accreditation_step = Some(step(State::Suspended, "2026-04-01T00:00:00Z", GoodsBeforeStay)),
             untouched,
             Accepted,
             None,
@@ -380,20 +318,8 @@ fn rows() -> Vec<Row> {
             Refused,
             Some(NotYetRegistered),
         ),
-        (
-            "not yet valid",
-            |s| s.draft.valid_from = at("2026-07-01T00:00:00Z"),
-            untouched,
-            Refused,
-            Some(NotYetValid),
-        ),
-        (
-            "expired",
-            |s| s.draft.valid_until = at(LATEST),
-            untouched,
-            Refused,
-            Some(CertificateExpired),
-        ),
+        ("not yet valid", |s| s.draft.valid_from = at("2026-07-01T00:00:00Z"), untouched, Refused, Some(NotYetValid)),
+        ("expired", |s| s.draft.valid_until = at(LATEST), untouched, Refused, Some(CertificateExpired)),
         (
             "suspended",
             |s| s.certificate_steps = vec![step(State::Suspended, "2026-04-01T00:00:00Z", NoGoods)],
@@ -441,52 +367,28 @@ fn rows() -> Vec<Row> {
         ),
         (
             "withdrawn, goods made before",
-            |s| {
-                s.certificate_steps = vec![step(
-                    State::Withdrawn,
-                    "2025-07-01T00:00:00Z",
-                    GoodsBeforeStay,
-                )]
-            },
+            |s| s.certificate_steps = vec![step(State::Withdrawn, "2025-07-01T00:00:00Z", GoodsBeforeStay)],
             untouched,
             AcceptedWithConditions,
             Some(GoodsMadeBefore),
         ),
         (
             "withdrawn, goods made after",
-            |s| {
-                s.certificate_steps = vec![step(
-                    State::Withdrawn,
-                    "2025-05-01T00:00:00Z",
-                    GoodsBeforeStay,
-                )]
-            },
+            |s| s.certificate_steps = vec![step(State::Withdrawn, "2025-05-01T00:00:00Z", GoodsBeforeStay)],
             untouched,
             Refused,
             Some(CertificateWithdrawn),
         ),
         (
             "withdrawn, goods made at that instant",
-            |s| {
-                s.certificate_steps = vec![step(
-                    State::Withdrawn,
-                    "2025-06-01T00:00:00Z",
-                    GoodsBeforeStay,
-                )]
-            },
+            |s| s.certificate_steps = vec![step(State::Withdrawn, "2025-06-01T00:00:00Z", GoodsBeforeStay)],
             untouched,
             Refused,
             Some(CertificateWithdrawn),
         ),
         (
             "withdrawn, production date unknown",
-            |s| {
-                s.certificate_steps = vec![step(
-                    State::Withdrawn,
-                    "2025-07-01T00:00:00Z",
-                    GoodsBeforeStay,
-                )]
-            },
+            |s| s.certificate_steps = vec![step(State::Withdrawn, "2025-07-01T00:00:00Z", GoodsBeforeStay)],
             |s| s.question.production = None,
             Refused,
             Some(CertificateWithdrawn),
@@ -505,9 +407,7 @@ fn rows() -> Vec<Row> {
         ),
         (
             "superseded",
-            |s| {
-                s.certificate_steps = vec![step(State::Superseded, "2026-04-01T00:00:00Z", NoGoods)]
-            },
+            |s| s.certificate_steps = vec![step(State::Superseded, "2026-04-01T00:00:00Z", NoGoods)],
             untouched,
             Refused,
             Some(CertificateSuperseded),
@@ -528,13 +428,7 @@ fn rows() -> Vec<Row> {
             Some(GoodsOutsidePeriod),
         ),
         // arrangement
-        (
-            "no arrangement",
-            same,
-            |s| s.bundle.arrangement = None,
-            Indeterminate,
-            Some(ArrangementMissing),
-        ),
+        ("no arrangement", same, |s| s.bundle.arrangement = None, Indeterminate, Some(ArrangementMissing)),
         (
             "arrangement of another party",
             same,
@@ -562,12 +456,7 @@ fn rows() -> Vec<Row> {
         (
             "arrangement altered",
             same,
-            |s| {
-                flip(
-                    &mut s.bundle.arrangement.as_mut().unwrap().arrangement.entry,
-                    400,
-                )
-            },
+            |s| flip(&mut s.bundle.arrangement.as_mut().unwrap().arrangement.entry, 400),
             Refused,
             Some(ArrangementInvalid),
         ),
@@ -585,13 +474,7 @@ fn rows() -> Vec<Row> {
             Refused,
             Some(ArrangementNotActive),
         ),
-        (
-            "arrangement ended",
-            |s| s.arrangement.until = at(LATEST),
-            untouched,
-            Refused,
-            Some(ArrangementClause),
-        ),
+        ("arrangement ended", |s| s.arrangement.until = at(LATEST), untouched, Refused, Some(ArrangementClause)),
         (
             "arrangement recognises other accreditation bodies",
             |s| s.arrangement.accreditation_bodies = vec!["did:web:else.example".into()],
@@ -606,13 +489,7 @@ fn rows() -> Vec<Row> {
             Refused,
             Some(ArrangementClause),
         ),
-        (
-            "arrangement names no scheme",
-            |s| s.arrangement.schemes.clear(),
-            untouched,
-            Refused,
-            Some(ArrangementClause),
-        ),
+        ("arrangement names no scheme", |s| s.arrangement.schemes.clear(), untouched, Refused, Some(ArrangementClause)),
         (
             "arrangement wants another attestation",
             |s| s.arrangement.attestation_types = vec!["inspection".into()],
@@ -621,20 +498,8 @@ fn rows() -> Vec<Row> {
             Some(ArrangementClause),
         ),
         // data
-        (
-            "gaps at the limit",
-            |s| s.draft.measurement.gap_share = "0.05".into(),
-            untouched,
-            Accepted,
-            None,
-        ),
-        (
-            "too many gaps",
-            |s| s.draft.measurement.gap_share = "0.051".into(),
-            untouched,
-            Refused,
-            Some(DataCondition),
-        ),
+        ("gaps at the limit", |s| s.draft.measurement.gap_share = "0.05".into(), untouched, Accepted, None),
+        ("too many gaps", |s| s.draft.measurement.gap_share = "0.051".into(), untouched, Refused, Some(DataCondition)),
         (
             "too little under calibration",
             |s| s.draft.measurement.calibration_coverage = "0.89".into(),
@@ -678,20 +543,8 @@ fn rows() -> Vec<Row> {
             Some(DecisionNotConforming),
         ),
         // freshness
-        (
-            "status at its oldest",
-            same,
-            |s| s.question.now = at("2026-07-01T00:00:00Z"),
-            Accepted,
-            None,
-        ),
-        (
-            "status too old",
-            same,
-            |s| s.question.now = at("2026-07-01T00:00:01Z"),
-            Indeterminate,
-            Some(StatusStale),
-        ),
+        ("status at its oldest", same, |s| s.question.now = at("2026-07-01T00:00:00Z"), Accepted, None),
+        ("status too old", same, |s| s.question.now = at("2026-07-01T00:00:01Z"), Indeterminate, Some(StatusStale)),
         (
             "asked about a date that the status does not reach",
             same,
@@ -699,20 +552,8 @@ fn rows() -> Vec<Row> {
             Indeterminate,
             Some(StatusStale),
         ),
-        (
-            "clock behind within what is allowed",
-            same,
-            |s| s.question.now = at("2026-05-31T23:55:00Z"),
-            Accepted,
-            None,
-        ),
-        (
-            "clock behind",
-            same,
-            |s| s.question.now = at("2026-05-31T23:54:59Z"),
-            Indeterminate,
-            Some(ClockAhead),
-        ),
+        ("clock behind within what is allowed", same, |s| s.question.now = at("2026-05-31T23:55:00Z"), Accepted, None),
+        ("clock behind", same, |s| s.question.now = at("2026-05-31T23:54:59Z"), Indeterminate, Some(ClockAhead)),
         (
             "an age without bound",
             same,
@@ -740,35 +581,16 @@ fn every_row() {
         let mut scene = made.build();
         change(&mut scene);
         let verdict = scene.verdict();
-        let found = (
-            verdict.outcome,
-            verdict.reasons.first().map(|reason| reason.code),
-        );
+        let found = (verdict.outcome, verdict.reasons.first().map(|reason| reason.code));
         if found != (outcome, first) {
-            wrong.push(format!(
-                "{name}: expected {:?}, found {found:?}: {:#?}",
-                (outcome, first),
-                verdict.reasons
-            ));
+            wrong.push(format!("{name}: expected {:?}, found {found:?}: {:#?}", (outcome, first), verdict.reasons));
         }
         for reason in &verdict.reasons {
             reached.insert(format!("{:?}", reason.code));
-            assert!(
-                !reason.clause.is_empty()
-                    && !reason.message.is_empty()
-                    && !reason.remedy.is_empty(),
-                "{name}"
-            );
+            assert!(!reason.clause.is_empty() && !reason.message.is_empty() && !reason.remedy.is_empty(), "{name}");
         }
-        assert_eq!(
-            verdict.outcome == Accepted,
-            verdict.reasons.is_empty(),
-            "{name}: an outcome has its reasons"
-        );
-        assert!(
-            verdict.facts.is_sorted_by_key(|fact| fact.check),
-            "{name}: facts stand in the order of the checks"
-        );
+        assert_eq!(verdict.outcome == Accepted, verdict.reasons.is_empty(), "{name}: an outcome has its reasons");
+        assert!(verdict.facts.is_sorted_by_key(|fact| fact.check), "{name}: facts stand in the order of the checks");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let all: BTreeSet<String> = CODES.iter().map(|code| format!("{code:?}")).collect();
@@ -783,10 +605,7 @@ fn a_damaged_file_is_no_bundle() {
     let middle = bytes.len() / 2;
     flip(&mut bytes, middle);
     let verdict = judge_file(&bytes, &trust, &scene.question);
-    assert_eq!(
-        (verdict.outcome, verdict.reasons[0].code),
-        (Refused, BundleUnreadable)
-    );
+    assert_eq!((verdict.outcome, verdict.reasons[0].code), (Refused, BundleUnreadable));
     assert_eq!(verdict.certificate, None);
 }
 
@@ -794,10 +613,7 @@ fn a_damaged_file_is_no_bundle() {
 fn the_genuine_verdict_says_everything() {
     let scene = Setup::default().build();
     let verdict = scene.verdict();
-    assert_eq!(
-        verdict.certificate.as_deref(),
-        Some("https://log.example/certificates/cert-1")
-    );
+    assert_eq!(verdict.certificate.as_deref(), Some("https://log.example/certificates/cert-1"));
     assert_eq!(verdict.log_index, Some(scene.leaves.certificate));
     assert_eq!(verdict.log_time, Some(at(LOGGED)));
     assert_eq!(verdict.status_time, Some(at(LATEST)));
@@ -805,26 +621,8 @@ fn the_genuine_verdict_says_everything() {
     assert_eq!(verdict.arrangement.as_deref(), Some(ARRANGEMENT));
     let checks: Vec<Check> = verdict.facts.iter().map(|fact| fact.check).collect();
     use Check::*;
-    assert_eq!(
-        checks,
-        [
-            Signature,
-            Log,
-            SignerKey,
-            Accreditation,
-            State,
-            Goods,
-            Arrangement,
-            Data,
-            Freshness
-        ]
-    );
-    assert!(
-        verdict
-            .facts
-            .iter()
-            .all(|fact| fact.state == FactState::Established)
-    );
+    assert_eq!(checks, [Signature, Log, SignerKey, Accreditation, State, Goods, Arrangement, Data, Freshness]);
+    assert!(verdict.facts.iter().all(|fact| fact.state == FactState::Established));
     assert_eq!(scene.certificate().number(), "cert-1");
 }
 
@@ -832,26 +630,12 @@ fn the_genuine_verdict_says_everything() {
 fn a_signer_made_out_to_another_is_not_vouched() {
     // The header and payload name the body, the certificate another: only the body's name in it would do.
     let other = &PEOPLE.cb_other_name;
-    let setup = Setup {
-        vouched: other.chain.clone(),
-        ..Setup::default()
-    };
+    let setup = Setup { vouched: other.chain.clone(), ..Setup::default() };
     let key = cose::key::SigningKey::from_pkcs8_der(&other.key.to_pkcs8_der().unwrap()).unwrap();
-    let signatory = Signatory {
-        did: CB.into(),
-        key,
-        chain: other.chain.clone(),
-    };
-    let scene = Setup {
-        signatory: Box::leak(Box::new(signatory)),
-        ..setup
-    }
-    .build();
+    let signatory = Signatory { did: CB.into(), key, chain: other.chain.clone() };
+    let scene = Setup { signatory: Box::leak(Box::new(signatory)), ..setup }.build();
     let verdict = scene.verdict();
-    assert_eq!(
-        (verdict.outcome, verdict.reasons[0].code),
-        (Refused, SignerNotVouched)
-    );
+    assert_eq!((verdict.outcome, verdict.reasons[0].code), (Refused, SignerNotVouched));
 }
 
 #[test]
@@ -867,11 +651,7 @@ fn the_file_is_read_back_as_written() {
 fn trust_refuses_what_would_weaken_it() {
     type Change = fn(&mut verify::trust::TrustFile);
     let rows: [(&str, Change, &str); 8] = [
-        (
-            "a quorum above the witnesses",
-            |t| t.witness_quorum = 2,
-            "witness_quorum",
-        ),
+        ("a quorum above the witnesses", |t| t.witness_quorum = 2, "witness_quorum"),
         (
             "a witness twice",
             |t| {
@@ -880,26 +660,10 @@ fn trust_refuses_what_would_weaken_it() {
             },
             "witness[1].key",
         ),
-        (
-            "a log key as witness",
-            |t| t.witnesses[0].key = t.log.note_key.clone(),
-            "witness[0].key",
-        ),
-        (
-            "a witness as the log",
-            |t| t.log.note_key = t.witnesses[0].key.clone(),
-            "log.note_key",
-        ),
-        (
-            "the keys of the two logs exchanged",
-            |t| t.log.note_key = t.log.status_note_key.clone(),
-            "log.note_key",
-        ),
-        (
-            "a mistyped key",
-            |t| t.log.status_note_key.truncate(60),
-            "log.status_note_key",
-        ),
+        ("a log key as witness", |t| t.witnesses[0].key = t.log.note_key.clone(), "witness[0].key"),
+        ("a witness as the log", |t| t.log.note_key = t.witnesses[0].key.clone(), "log.note_key"),
+        ("the keys of the two logs exchanged", |t| t.log.note_key = t.log.status_note_key.clone(), "log.note_key"),
+        ("a mistyped key", |t| t.log.status_note_key.truncate(60), "log.status_note_key"),
         (
             "no certificate",
             |t| t.accreditation_bodies[0].certificate = "AAAA".into(),

@@ -15,13 +15,7 @@ use crate::trust::Trust;
 use crate::verdict::{Check, Code, Outcome};
 
 impl Court<'_> {
-    pub(super) fn arrangement(
-        &mut self,
-        content: &Certificate,
-        bundle: &Bundle,
-        trust: &Trust,
-        roots: &Roots,
-    ) {
+    pub(super) fn arrangement(&mut self, content: &Certificate, bundle: &Bundle, trust: &Trust, roots: &Roots) {
         let Some(proof) = &bundle.arrangement else {
             return self.open(
                 Check::Arrangement,
@@ -58,10 +52,7 @@ impl Court<'_> {
                 Check::Arrangement,
                 Code::ArrangementOtherParty,
                 "askingParty",
-                format!(
-                    "the arrangement is that of {}, you are {}",
-                    arrangement.asking_party, trust.party
-                ),
+                format!("the arrangement is that of {}, you are {}", arrangement.asking_party, trust.party),
                 "Ask the registry for a bundle with your arrangement.",
             );
         }
@@ -75,10 +66,8 @@ impl Court<'_> {
                     "Only an extension of the arrangement could change this.",
                 );
             }
-            None => self.established(
-                Check::Arrangement,
-                format!("covered by {} at {}", arrangement.id, self.question.as_of),
-            ),
+            None => self
+                .established(Check::Arrangement, format!("covered by {} at {}", arrangement.id, self.question.as_of)),
         }
         self.data(&arrangement, content);
     }
@@ -96,8 +85,7 @@ impl Court<'_> {
                 "The holder must improve the data and be certified again.",
             );
         };
-        let relative =
-            number(&measured.total.expanded_uncertainty) / number(&measured.total.value).abs();
+        let relative = number(&measured.total.expanded_uncertainty) / number(&measured.total.value).abs();
         let mut fits = true;
         // Written so that what is not a number does not fit.
         if !(number(&measured.gap_share) <= number(&arrangement.max_gap_share)) {
@@ -105,15 +93,10 @@ impl Court<'_> {
             below(
                 self,
                 "maxGapShare",
-                format!(
-                    "gaps are {} of the data, at most {}",
-                    measured.gap_share, arrangement.max_gap_share
-                ),
+                format!("gaps are {} of the data, at most {}", measured.gap_share, arrangement.max_gap_share),
             );
         }
-        if !(number(&measured.calibration_coverage)
-            >= number(&arrangement.min_calibration_coverage))
-        {
+        if !(number(&measured.calibration_coverage) >= number(&arrangement.min_calibration_coverage)) {
             fits = false;
             below(
                 self,
@@ -143,10 +126,7 @@ impl Court<'_> {
                 Check::Data,
                 Code::DecisionNotConforming,
                 "decision rule",
-                format!(
-                    "the decision under {} is {}",
-                    decision.rule, decision.result
-                ),
+                format!("the decision under {} is {}", decision.rule, decision.result),
                 "The holder must be certified again.",
             );
         }
@@ -168,9 +148,7 @@ impl Court<'_> {
                     Outcome::AcceptedWithConditions,
                     Code::DeclareUpperValue,
                     "guardedRelativeUncertainty",
-                    format!(
-                        "the relative expanded uncertainty is {relative:.4}: declare value + U"
-                    ),
+                    format!("the relative expanded uncertainty is {relative:.4}: declare value + U"),
                     "A smaller uncertainty would lift the condition.",
                 );
             }
@@ -191,13 +169,10 @@ fn arrangement_of(
 ) -> Result<Arrangement, ArrangementProblem> {
     let invalid = |problem: String| ArrangementProblem::Invalid(problem);
     let read = |proof: &StatementProof, what: &str| {
-        let (statement, party, placed) = read_signed(proof, &trust.arrangement_parties, roots)
-            .map_err(|e| invalid(format!("{what}: {e}")))?;
+        let (statement, party, placed) =
+            read_signed(proof, &trust.arrangement_parties, roots).map_err(|e| invalid(format!("{what}: {e}")))?;
         if party != statement.issuer() {
-            return Err(invalid(format!(
-                "{what}: signed under {party}, issued in the name of {}",
-                statement.issuer()
-            )));
+            return Err(invalid(format!("{what}: signed under {party}, issued in the name of {}", statement.issuer())));
         }
         Ok((statement, placed))
     };
@@ -206,16 +181,10 @@ fn arrangement_of(
     let (Content::Arrangement(arrangement), Content::ArrangementAcceptance(acceptance)) =
         (statement.content(), accepted.content())
     else {
-        return Err(invalid(
-            "the statements enclosed are no arrangement and acceptance".into(),
-        ));
+        return Err(invalid("the statements enclosed are no arrangement and acceptance".into()));
     };
-    if acceptance.digest != Digest::of(&proof.arrangement.entry)
-        || acceptance.issuer != arrangement.providing_party
-    {
-        return Err(invalid(
-            "the acceptance is of another arrangement, or of another party".into(),
-        ));
+    if acceptance.digest != Digest::of(&proof.arrangement.entry) || acceptance.issuer != arrangement.providing_party {
+        return Err(invalid("the acceptance is of another arrangement, or of another party".into()));
     }
     // Either party ends it by an event on its own statement.
     for (what, placed) in [("arrangement", placed), ("acceptance", accepted_placed)] {
@@ -243,57 +212,26 @@ fn clause_against(
     if as_of < arrangement.from || as_of >= arrangement.until {
         return Some((
             "period",
-            format!(
-                "it holds from {} to {}, not at {as_of}",
-                arrangement.from, arrangement.until
-            ),
+            format!("it holds from {} to {}, not at {as_of}", arrangement.from, arrangement.until),
         ));
     }
     let body = &subject.authorisation[0].issuing_authority.id;
     if !arrangement.accreditation_bodies.contains(body) {
         let known = arrangement.accreditation_bodies.join(", ");
-        return Some((
-            "accreditationBodies",
-            format!("{body} is not recognised: {known} are"),
-        ));
+        return Some(("accreditationBodies", format!("{body} is not recognised: {known} are")));
     }
     let scheme = &subject.reference_scheme.id;
-    if !arrangement
-        .schemes
-        .iter()
-        .any(|known| &known.scheme == scheme)
-    {
-        let known = arrangement
-            .schemes
-            .iter()
-            .map(|s| s.scheme.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
-        return Some((
-            "schemes",
-            format!("{scheme} is not recognised: {known} are"),
-        ));
+    if !arrangement.schemes.iter().any(|known| &known.scheme == scheme) {
+        let known = arrangement.schemes.iter().map(|s| s.scheme.as_str()).collect::<Vec<_>>().join(", ");
+        return Some(("schemes", format!("{scheme} is not recognised: {known} are")));
     }
     let class = content.product_class();
-    if !arrangement
-        .product_classes
-        .iter()
-        .any(|known| class.starts_with(known.as_str()))
-    {
+    if !arrangement.product_classes.iter().any(|known| class.starts_with(known.as_str())) {
         let known = arrangement.product_classes.join(", ");
-        return Some((
-            "productClasses",
-            format!("{class} is not covered: {known} are"),
-        ));
+        return Some(("productClasses", format!("{class} is not covered: {known} are")));
     }
-    if !arrangement
-        .attestation_types
-        .contains(&subject.attestation_type)
-    {
-        return Some((
-            "attestationTypes",
-            format!("{} is not recognised", subject.attestation_type),
-        ));
+    if !arrangement.attestation_types.contains(&subject.attestation_type) {
+        return Some(("attestationTypes", format!("{} is not recognised", subject.attestation_type)));
     }
     None
 }

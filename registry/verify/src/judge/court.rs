@@ -31,54 +31,24 @@ impl<'a> Court<'a> {
     }
 
     pub(super) fn fact(&mut self, check: Check, state: FactState, detail: impl Into<String>) {
-        self.verdict.facts.push(Fact {
-            check,
-            state,
-            detail: detail.into(),
-        });
+        self.verdict.facts.push(Fact { check, state, detail: detail.into() });
     }
 
     pub(super) fn established(&mut self, check: Check, detail: impl Into<String>) {
         self.fact(check, FactState::Established, detail);
     }
 
-    pub(super) fn reason(
-        &mut self,
-        outcome: Outcome,
-        code: Code,
-        clause: &str,
-        message: String,
-        remedy: &str,
-    ) {
+    pub(super) fn reason(&mut self, outcome: Outcome, code: Code, clause: &str, message: String, remedy: &str) {
         self.verdict.outcome = self.verdict.outcome.max(outcome);
-        self.verdict.reasons.push(Reason {
-            code,
-            clause: clause.to_owned(),
-            message,
-            remedy: remedy.to_owned(),
-        });
+        self.verdict.reasons.push(Reason { code, clause: clause.to_owned(), message, remedy: remedy.to_owned() });
     }
 
-    pub(super) fn contradicted(
-        &mut self,
-        check: Check,
-        code: Code,
-        clause: &str,
-        message: String,
-        remedy: &str,
-    ) {
+    pub(super) fn contradicted(&mut self, check: Check, code: Code, clause: &str, message: String, remedy: &str) {
         self.fact(check, FactState::Contradicted, message.clone());
         self.reason(Outcome::Refused, code, clause, message, remedy);
     }
 
-    pub(super) fn open(
-        &mut self,
-        check: Check,
-        code: Code,
-        clause: &str,
-        message: String,
-        remedy: &str,
-    ) {
+    pub(super) fn open(&mut self, check: Check, code: Code, clause: &str, message: String, remedy: &str) {
         self.fact(check, FactState::NotEstablished, message.clone());
         self.reason(Outcome::Indeterminate, code, clause, message, remedy);
     }

@@ -33,14 +33,8 @@ impl Court<'_> {
         };
         let receipt = Receipt::decode(&bundle.receipt)
             .and_then(|receipt| {
-                let named = receipt
-                    .protected()
-                    .claims
-                    .clone()
-                    .and_then(|claims| claims.sub);
-                receipt
-                    .verify(&trust.receipt_key, &bundle.certificate.entry)
-                    .map(|verified| (verified, named))
+                let named = receipt.protected().claims.clone().and_then(|claims| claims.sub);
+                receipt.verify(&trust.receipt_key, &bundle.certificate.entry).map(|verified| (verified, named))
             })
             .map_err(|error| error.to_string())
             .and_then(|(verified, named)| {
@@ -91,22 +85,8 @@ impl Court<'_> {
 
     fn roots(&mut self, bundle: &Bundle, trust: &Trust) -> Result<Roots, Stop> {
         let status_origin = trust.status_origin();
-        let both = open(
-            &bundle.checkpoint,
-            &trust.origin,
-            &trust.note_keys,
-            trust.witness_quorum,
-        )
-        .and_then(|main| {
-            Ok((
-                main,
-                open(
-                    &bundle.status_checkpoint,
-                    &status_origin,
-                    &trust.status_note_keys,
-                    trust.witness_quorum,
-                )?,
-            ))
+        let both = open(&bundle.checkpoint, &trust.origin, &trust.note_keys, trust.witness_quorum).and_then(|main| {
+            Ok((main, open(&bundle.status_checkpoint, &status_origin, &trust.status_note_keys, trust.witness_quorum)?))
         });
         let (checkpoint, status) = match both {
             Ok(both) => both,
@@ -126,46 +106,29 @@ impl Court<'_> {
             Err(problem) => return Err(self.bad_proof(format!("latest epoch: {problem}"))),
         };
         if latest.number + 1 != status.size {
-            return Err(
-                self.bad_proof("the epoch is not the last one of the status checkpoint".into())
-            );
+            return Err(self.bad_proof("the epoch is not the last one of the status checkpoint".into()));
         }
         if (latest.size, latest.root) != (checkpoint.size, checkpoint.root) {
             return Err(self.bad_proof("checkpoint and latest epoch are of different trees".into()));
         }
-        Ok(Roots {
-            checkpoint,
-            status,
-            latest,
-        })
+        Ok(Roots { checkpoint, status, latest })
     }
 }
 
-fn open(
-    note: &[u8],
-    origin: &str,
-    keys: &[tlog::note::NoteVerifier],
-    quorum: usize,
-) -> Result<Checkpoint, String> {
-    let verified = VerifiedCheckpoint::open(note, origin, keys)
-        .map_err(|e| format!("checkpoint of {origin}: {e}"))?;
+fn open(note: &[u8], origin: &str, keys: &[tlog::note::NoteVerifier], quorum: usize) -> Result<Checkpoint, String> {
+    let verified = VerifiedCheckpoint::open(note, origin, keys).map_err(|e| format!("checkpoint of {origin}: {e}"))?;
     if !verified.by().iter().any(|by| by.verifier == 0) {
-        return Err(format!(
-            "checkpoint of {origin}: the log's own signature is missing"
-        ));
+        return Err(format!("checkpoint of {origin}: the log's own signature is missing"));
     }
     let witnesses = verified.by().iter().filter(|by| by.verifier != 0).count();
     if witnesses < quorum {
-        return Err(format!(
-            "checkpoint of {origin}: {witnesses} witnesses cosigned, {quorum} are needed"
-        ));
+        return Err(format!("checkpoint of {origin}: {witnesses} witnesses cosigned, {quorum} are needed"));
     }
     Ok(verified.checkpoint().clone())
 }
 
 fn included(leaf: &[u8], index: u64, path: &[Hash], tree: &Checkpoint) -> Result<(), String> {
-    tlog::proof::verify_inclusion(&leaf_hash(leaf), index, tree.size, path, &tree.root)
-        .map_err(|e| e.to_string())
+    tlog::proof::verify_inclusion(&leaf_hash(leaf), index, tree.size, path, &tree.root).map_err(|e| e.to_string())
 }
 
 fn proved_epoch(proof: &EpochProof, status: &Checkpoint) -> Result<Epoch, String> {
@@ -176,8 +139,7 @@ fn proved_epoch(proof: &EpochProof, status: &Checkpoint) -> Result<Epoch, String
 
 pub(super) fn place(proof: &StatementProof, roots: &Roots) -> Result<Placed, String> {
     included(&proof.entry, proof.index, &proof.path, &roots.checkpoint)?;
-    let first =
-        proved_epoch(&proof.first_epoch, &roots.status).map_err(|e| format!("first epoch: {e}"))?;
+    let first = proved_epoch(&proof.first_epoch, &roots.status).map_err(|e| format!("first epoch: {e}"))?;
     if !(first.previous_size..first.size).contains(&proof.index) {
         return Err("the epoch enclosed is not the first that covers the leaf".into());
     }
@@ -186,10 +148,6 @@ pub(super) fn place(proof: &StatementProof, roots: &Roots) -> Result<Placed, Str
         return Err("the status record is of another leaf".into());
     }
     let map = Checkpoint::new("status map", roots.latest.size, roots.latest.map_root);
-    included(&proof.record, proof.index, &proof.record_path, &map)
-        .map_err(|e| format!("status record: {e}"))?;
-    Ok(Placed {
-        log_time: first.time,
-        record,
-    })
+    included(&proof.record, proof.index, &proof.record_path, &map).map_err(|e| format!("status record: {e}"))?;
+    Ok(Placed { log_time: first.time, record })
 }

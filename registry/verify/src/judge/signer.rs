@@ -24,43 +24,25 @@ impl Court<'_> {
         trust: &Trust,
         log_time: Timestamp,
     ) {
-        let authorities: Vec<Vec<u8>> = trust
-            .accreditation_bodies
-            .iter()
-            .map(|(_, der)| der.clone())
-            .collect();
-        match verify_path(
-            signer,
-            &bundle.certificate.chain[1..],
-            &authorities,
-            log_time.as_second(),
-        ) {
+        let authorities: Vec<Vec<u8>> = trust.accreditation_bodies.iter().map(|(_, der)| der.clone()).collect();
+        match verify_path(signer, &bundle.certificate.chain[1..], &authorities, log_time.as_second()) {
             Err(error) => self.contradicted(
                 Check::SignerKey,
                 Code::SignerPathInvalid,
                 "RFC 5280, 6",
-                format!(
-                    "key of {} at {log_time}: {error}",
-                    certificate.statement.issuer()
-                ),
+                format!("key of {} at {log_time}: {error}", certificate.statement.issuer()),
                 "Add the accreditation body's authority to the trust file, if you recognise it.",
             ),
             Ok(path) if !names(&path, certificate.statement.issuer()) => self.contradicted(
                 Check::SignerKey,
                 Code::SignerNotVouched,
                 "subject alternative name",
-                format!(
-                    "the signer's certificate does not name {}",
-                    certificate.statement.issuer()
-                ),
+                format!("the signer's certificate does not name {}", certificate.statement.issuer()),
                 "The body must sign with a certificate made out to it.",
             ),
             Ok(path) => {
                 let body = &trust.accreditation_bodies[path.anchor_index()].0;
-                self.established(
-                    Check::SignerKey,
-                    format!("certified under {body}, valid at {log_time}"),
-                );
+                self.established(Check::SignerKey, format!("certified under {body}, valid at {log_time}"));
             }
         }
     }
@@ -91,31 +73,19 @@ impl Court<'_> {
             Err(problem) => return invalid(self, problem),
         };
         let Content::Accreditation(accreditation) = statement.content() else {
-            return invalid(
-                self,
-                format!(
-                    "the statement is {}, no accreditation",
-                    statement.media_type()
-                ),
-            );
+            return invalid(self, format!("the statement is {}, no accreditation", statement.media_type()));
         };
         if vouched_by != accreditation.issuer.id {
             return invalid(
                 self,
-                format!(
-                    "signed under {vouched_by}, issued in the name of {}",
-                    accreditation.issuer.id
-                ),
+                format!("signed under {vouched_by}, issued in the name of {}", accreditation.issuer.id),
             );
         }
         // Scope first: of a genuine accreditation that does not cover the certificate, the reader wants to know that.
         if accreditation.credential_subject.id != content.issuer.id {
             return invalid(
                 self,
-                format!(
-                    "it accredits {}, not {}",
-                    accreditation.credential_subject.id, content.issuer.id
-                ),
+                format!("it accredits {}, not {}", accreditation.credential_subject.id, content.issuer.id),
             );
         }
         let query = ScopeQuery {
@@ -135,21 +105,13 @@ impl Court<'_> {
             );
         }
         if Digest::of(&bundle.accreditation.entry) != named.digest_multibase {
-            return invalid(
-                self,
-                "it is another accreditation than the one that the certificate names".into(),
-            );
+            return invalid(self, "it is another accreditation than the one that the certificate names".into());
         }
-        let claimed = &content.credential_subject.authorisation[0]
-            .issuing_authority
-            .id;
+        let claimed = &content.credential_subject.authorisation[0].issuing_authority.id;
         if *claimed != accreditation.issuer.id {
             return invalid(
                 self,
-                format!(
-                    "the certificate says that {claimed} granted it: it was {}",
-                    accreditation.issuer.id
-                ),
+                format!("the certificate says that {claimed} granted it: it was {}", accreditation.issuer.id),
             );
         }
         if bundle.accreditation.index >= bundle.certificate.index {
@@ -172,12 +134,7 @@ impl Court<'_> {
                 Check::Accreditation,
                 Code::AccreditationNotActive,
                 "state at log time",
-                format!(
-                    "the accreditation was {} from {}: {}",
-                    step.state.word(),
-                    step.effective,
-                    step.reason
-                ),
+                format!("the accreditation was {} from {}: {}", step.state.word(), step.effective, step.reason),
                 "A body whose accreditation was active at the time must certify.",
             );
         }
@@ -207,30 +164,17 @@ pub(super) fn read_signed(
 ) -> Result<(SignedStatement, String, Placed), String> {
     let statement = SignedStatement::from_entry(&proof.entry).map_err(|e| e.to_string())?;
     let placed = place(proof, roots)?;
-    let leaf = proof
-        .chain
-        .first()
-        .ok_or("the signer's certificate is missing")?;
+    let leaf = proof.chain.first().ok_or("the signer's certificate is missing")?;
     let signer = X509::from_der(leaf).map_err(|e| e.to_string())?;
     if statement.x5t() != Some(signer.x5t()) {
         return Err("the certificate enclosed is not the one that the header names".into());
     }
-    statement
-        .verify(signer.public_key())
-        .map_err(|e| e.to_string())?;
+    statement.verify(signer.public_key()).map_err(|e| e.to_string())?;
     let ders: Vec<Vec<u8>> = authorities.iter().map(|(_, der)| der.clone()).collect();
-    let path = verify_path(
-        &signer,
-        &proof.chain[1..],
-        &ders,
-        placed.log_time.as_second(),
-    )
-    .map_err(|e| e.to_string())?;
+    let path =
+        verify_path(&signer, &proof.chain[1..], &ders, placed.log_time.as_second()).map_err(|e| e.to_string())?;
     if !names(&path, statement.issuer()) {
-        return Err(format!(
-            "the signer's certificate does not name {}",
-            statement.issuer()
-        ));
+        return Err(format!("the signer's certificate does not name {}", statement.issuer()));
     }
     let authority = authorities[path.anchor_index()].0.clone();
     Ok((statement, authority, placed))

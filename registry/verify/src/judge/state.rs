@@ -16,10 +16,7 @@ impl Court<'_> {
                 Check::State,
                 Code::NotYetRegistered,
                 "log time",
-                format!(
-                    "at {as_of} the certificate was not in the log: it is since {}",
-                    placed.log_time
-                ),
+                format!("at {as_of} the certificate was not in the log: it is since {}", placed.log_time),
                 "Ask about a later date.",
             );
         } else if as_of < content.valid_from {
@@ -27,10 +24,7 @@ impl Court<'_> {
                 Check::State,
                 Code::NotYetValid,
                 "validFrom",
-                format!(
-                    "at {as_of} the certificate was not yet valid: it is from {}",
-                    content.valid_from
-                ),
+                format!("at {as_of} the certificate was not yet valid: it is from {}", content.valid_from),
                 "Ask about a later date.",
             );
         } else if as_of >= content.valid_until {
@@ -38,20 +32,14 @@ impl Court<'_> {
                 Check::State,
                 Code::CertificateExpired,
                 "validUntil",
-                format!(
-                    "at {as_of} the certificate had expired on {}",
-                    content.valid_until
-                ),
+                format!("at {as_of} the certificate had expired on {}", content.valid_until),
                 "The holder must obtain a new certificate.",
             );
         }
         match placed.record.at(as_of) {
             Some(step) if step.state != State::Active => Some(step.clone()),
             _ => {
-                if as_of >= placed.log_time
-                    && as_of >= content.valid_from
-                    && as_of < content.valid_until
-                {
+                if as_of >= placed.log_time && as_of >= content.valid_from && as_of < content.valid_until {
                     self.established(Check::State, format!("active at {as_of}"));
                 }
                 None
@@ -62,23 +50,13 @@ impl Court<'_> {
     pub(super) fn goods(&mut self, content: &Certificate, step: Option<Transition>) {
         let measured = &content.assessment().measurement;
         let production = self.question.production;
-        if let Some(Transition {
-            state,
-            effective,
-            goods_rule,
-            reason,
-            ..
-        }) = step
-        {
+        if let Some(Transition { state, effective, goods_rule, reason, .. }) = step {
             let code = match state {
                 State::Suspended => Code::CertificateSuspended,
                 State::Superseded => Code::CertificateSuperseded,
                 State::Withdrawn | State::Active => Code::CertificateWithdrawn,
             };
-            let message = format!(
-                "the certificate is {} since {effective}: {reason}",
-                state.word()
-            );
+            let message = format!("the certificate is {} since {effective}: {reason}", state.word());
             match (goods_rule, production) {
                 (GoodsRule::GoodsBeforeStay, Some(made)) if made < effective => {
                     self.fact(Check::State, FactState::Established, message);
@@ -107,26 +85,18 @@ impl Court<'_> {
             }
         }
         match production {
-            None => self.fact(
+            None => self.fact(Check::Goods, FactState::NotEstablished, "no production date was given"),
+            Some(made) if made < measured.goods_from || made >= measured.goods_until => self.contradicted(
                 Check::Goods,
-                FactState::NotEstablished,
-                "no production date was given",
-            ),
-            Some(made) if made < measured.goods_from || made >= measured.goods_until => self
-                .contradicted(
-                    Check::Goods,
-                    Code::GoodsOutsidePeriod,
-                    "goods period",
-                    format!(
-                        "goods made at {made}: the certificate covers production from {} to {}",
-                        measured.goods_from, measured.goods_until
-                    ),
-                    "A certificate that covers the production date is needed.",
+                Code::GoodsOutsidePeriod,
+                "goods period",
+                format!(
+                    "goods made at {made}: the certificate covers production from {} to {}",
+                    measured.goods_from, measured.goods_until
                 ),
-            Some(made) => self.established(
-                Check::Goods,
-                format!("made at {made}, in the period covered"),
+                "A certificate that covers the production date is needed.",
             ),
+            Some(made) => self.established(Check::Goods, format!("made at {made}, in the period covered")),
         }
     }
 }

@@ -9,10 +9,7 @@ use std::sync::{Arc, LazyLock};
 use base64::Engine;
 use cose::key::SigningKey;
 use jiff::Timestamp;
-use rcgen::{
-    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
-    date_time_ymd,
-};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType, date_time_ymd};
 use record::accreditation::{Accreditation, AccreditationGrant, Scope};
 use record::arrangement::{Arrangement, ArrangementAcceptance, Equivalence};
 use record::certificate::{Certificate, CertificateDraft, MeasuredResult, Measurement};
@@ -93,29 +90,16 @@ impl Ca {
         params.not_after = date_time_ymd(year, 1, 1);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.subject_alt_names = vec![SanType::URI(did.try_into().unwrap())];
-        let der = params
-            .signed_by(&key, &Issuer::from_params(&self.params, &self.key))
-            .unwrap()
-            .der()
-            .to_vec();
+        let der = params.signed_by(&key, &Issuer::from_params(&self.params, &self.key)).unwrap().der().to_vec();
         let key = SigningKey::from_pkcs8_der(&key.serialize_der()).unwrap();
-        Signatory {
-            did: did.to_owned(),
-            key,
-            chain: vec![der],
-        }
+        Signatory { did: did.to_owned(), key, chain: vec![der] }
     }
 }
 
 impl Signatory {
     pub fn sign(&self, media_type: &str, subject: &str, payload: &[u8]) -> Vec<u8> {
         let x5t = Some(cose::sha256(&self.chain[0]));
-        let heading = Heading {
-            media_type,
-            issuer: &self.did,
-            subject,
-            x5t,
-        };
+        let heading = Heading { media_type, issuer: &self.did, subject, x5t };
         sign(&self.key, &heading, payload).unwrap()
     }
 }
@@ -184,10 +168,7 @@ impl MemoryLog {
 
     /// Appends an event of `signer` on the statement at `leaf`.
     pub fn change(&mut self, signer: &Signatory, leaf: u64, step: &Step) {
-        let subject = SignedStatement::from_entry(&self.entries[leaf as usize].0)
-            .unwrap()
-            .subject()
-            .to_owned();
+        let subject = SignedStatement::from_entry(&self.entries[leaf as usize].0).unwrap().subject().to_owned();
         let event = StatusEvent {
             id: format!("https://log.example/events/{}", self.tree.size()),
             issuer: signer.did.clone(),
@@ -209,10 +190,7 @@ impl MemoryLog {
     }
 
     fn map(&self) -> MemoryTree {
-        self.records
-            .iter()
-            .map(|record| leaf_hash(&record.to_bytes()))
-            .collect()
+        self.records.iter().map(|record| leaf_hash(&record.to_bytes())).collect()
     }
 
     pub fn epoch(&mut self, time: &str) {
@@ -261,21 +239,13 @@ impl MemoryLog {
 
     pub fn status_checkpoint(&self) -> Checkpoint {
         let size = self.epoch_tree.size();
-        Checkpoint::new(
-            format!("{ORIGIN}/status"),
-            size,
-            self.epoch_tree.root(size).unwrap(),
-        )
+        Checkpoint::new(format!("{ORIGIN}/status"), size, self.epoch_tree.root(size).unwrap())
     }
 
     pub fn receipt(&self, index: u64) -> Vec<u8> {
         let key = &PEOPLE.receipt;
         let kid = key_id(LOG_ID, &key.public_key().thumbprint());
-        let issuer = ReceiptIssuer {
-            kid: kid.as_bytes(),
-            iss: LOG_ID,
-            sub: ORIGIN,
-        };
+        let issuer = ReceiptIssuer { kid: kid.as_bytes(), iss: LOG_ID, sub: ORIGIN };
         let size = self.tree.size();
         let path = inclusion_proof(&self.tree, index, size).unwrap();
         Receipt::sign(key, &issuer, &Inclusion { size, index, path }, &self.root()).unwrap()
@@ -301,23 +271,14 @@ impl MemoryLog {
 pub fn note(checkpoint: &Checkpoint, signer: &NoteSigner) -> Vec<u8> {
     let body = checkpoint.to_body();
     let signature = signer.sign(&body).unwrap();
-    SignedNote::new(body, vec![signature])
-        .unwrap()
-        .encode()
-        .into_bytes()
+    SignedNote::new(body, vec![signature]).unwrap().encode().into_bytes()
 }
 
 /// The same with the cosignature of the witness.
 pub fn witnessed(checkpoint: &Checkpoint, signer: &NoteSigner) -> Vec<u8> {
     let body = checkpoint.to_body();
-    let signatures = vec![
-        signer.sign(&body).unwrap(),
-        PEOPLE.witness.cosign(&body, 1_780_000_000).unwrap(),
-    ];
-    SignedNote::new(body, signatures)
-        .unwrap()
-        .encode()
-        .into_bytes()
+    let signatures = vec![signer.sign(&body).unwrap(), PEOPLE.witness.cosign(&body, 1_780_000_000).unwrap()];
+    SignedNote::new(body, signatures).unwrap().encode().into_bytes()
 }
 
 /// Where the statements of a scene stand in its log.
@@ -411,16 +372,8 @@ pub fn draft() -> CertificateDraft {
         method: pair("https://schemes.example/cbam/2025", "CBAM 2025"),
         accreditation_body: pair(AB, "Accreditation Body"),
         accreditation: (CEMENT.into(), Digest::of(b"filled in by the scene")),
-        product: (
-            "https://plant.example/clinker".into(),
-            "Grey clinker".into(),
-            "25231000".into(),
-        ),
-        facility: (
-            "https://plant.example/site".into(),
-            "Plant 1".into(),
-            "CN".into(),
-        ),
+        product: ("https://plant.example/clinker".into(), "Grey clinker".into(), "25231000".into()),
+        facility: ("https://plant.example/site".into(), "Plant 1".into(), "CN".into()),
         measurement: measurement(),
     }
 }
@@ -432,10 +385,7 @@ pub fn arrangement() -> Arrangement {
         asking_party: ASKING.into(),
         providing_party: PROVIDING.into(),
         accreditation_bodies: vec![AB.into()],
-        schemes: vec![Equivalence {
-            scheme: SCHEME.into(),
-            equivalent_to: SCHEME.into(),
-        }],
+        schemes: vec![Equivalence { scheme: SCHEME.into(), equivalent_to: SCHEME.into() }],
         product_classes: vec!["2523".into()],
         attestation_types: vec!["certification".into()],
         from: at("2026-01-01T00:00:00Z"),
@@ -488,37 +438,27 @@ impl Setup {
             scope: scope.to_vec(),
             signing_certificates: self.vouched.clone(),
         });
-        PEOPLE
-            .ab
-            .sign(media::ACCREDITATION, id, &json::write(&accreditation))
+        PEOPLE.ab.sign(media::ACCREDITATION, id, &json::write(&accreditation))
     }
 
     pub fn build(self) -> Scene {
         let people = &*PEOPLE;
         let mut log = MemoryLog::default();
-        let other_accreditation =
-            log.append(self.grant(STEEL, &self.other_scope), &people.ab.chain);
+        let other_accreditation = log.append(self.grant(STEEL, &self.other_scope), &people.ab.chain);
         let granted = self.grant(CEMENT, &self.scope);
         let mut accreditation = None;
         if !self.accredited_late {
             accreditation = Some(log.append(granted.clone(), &people.ab.chain));
         }
-        let asked = people.asking.sign(
-            media::ARRANGEMENT,
-            &self.arrangement.id,
-            &json::write(&self.arrangement),
-        );
+        let asked = people.asking.sign(media::ARRANGEMENT, &self.arrangement.id, &json::write(&self.arrangement));
         let acceptance = ArrangementAcceptance {
             id: format!("{ARRANGEMENT}/acceptance"),
             issuer: self.providing.did.clone(),
             arrangement: self.arrangement.id.clone(),
             digest: Digest::of(&asked),
         };
-        let accepted = self.providing.sign(
-            media::ARRANGEMENT_ACCEPTANCE,
-            &acceptance.arrangement,
-            &json::write(&acceptance),
-        );
+        let accepted =
+            self.providing.sign(media::ARRANGEMENT_ACCEPTANCE, &acceptance.arrangement, &json::write(&acceptance));
         let arrangement = log.append(asked, &people.asking.chain);
         let acceptance = log.append(accepted, &self.providing.chain);
         if let (Some(step), Some(leaf)) = (&self.accreditation_step, accreditation) {
@@ -533,11 +473,7 @@ impl Setup {
             ..self.draft
         };
         let content = Certificate::new(draft).unwrap();
-        let entry = self.signatory.sign(
-            media::CERTIFICATE,
-            &content.credential_subject.id,
-            &content.to_payload(),
-        );
+        let entry = self.signatory.sign(media::CERTIFICATE, &content.credential_subject.id, &content.to_payload());
         let certificate = log.append(entry, &self.signatory.chain);
         let accreditation = accreditation.unwrap_or_else(|| log.append(granted, &people.ab.chain));
         log.epoch(LOGGED);
@@ -545,13 +481,7 @@ impl Setup {
             log.change(self.signatory, certificate, step);
         }
         log.epoch(LATEST);
-        let leaves = Leaves {
-            accreditation,
-            other_accreditation,
-            arrangement,
-            acceptance,
-            certificate,
-        };
+        let leaves = Leaves { accreditation, other_accreditation, arrangement, acceptance, certificate };
         Scene {
             bundle: log.bundle(&leaves),
             trust: trust(),
@@ -575,10 +505,7 @@ impl Scene {
 
     /// The content of the certificate.
     pub fn certificate(&self) -> Certificate {
-        match SignedStatement::from_entry(&self.bundle.certificate.entry)
-            .unwrap()
-            .content()
-        {
+        match SignedStatement::from_entry(&self.bundle.certificate.entry).unwrap().content() {
             Content::Certificate(content) => Certificate::clone(content),
             _ => unreachable!("the scene puts a certificate there"),
         }
@@ -606,9 +533,7 @@ pub fn trust() -> TrustFile {
             authority(ASKING, &PEOPLE.asking_ca.der),
             authority(PROVIDING, &PEOPLE.providing_ca.der),
         ],
-        witnesses: vec![Witness {
-            key: PEOPLE.witness.verifier().to_vkey(),
-        }],
+        witnesses: vec![Witness { key: PEOPLE.witness.verifier().to_vkey() }],
     }
 }
 

@@ -1,1 +1,7 @@
-fn main() {}
+//! `touchctl`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(touchctl::run(std::env::args_os()))
+}

@@ -1,0 +1,48 @@
+//! Files, read with a bound: what is named on a command line can be anything.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use verify::Trust;
+
+use crate::error::{Error, FileProblem};
+
+/// Largest trust file: some hundred authorities.
+const MAX_TRUST_BYTES: u64 = 256 << 10;
+
+/// Reads a file of at most `limit` bytes; `argument` is the word for it on the command line.
+pub(crate) fn read(argument: &'static str, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    bounded(path, limit).map_err(|problem| Error::File { argument, path: path.to_owned(), problem })
+}
+
+/// Reads the trust file.
+pub(crate) fn trust(path: &Path) -> Result<Trust, Error> {
+    let bytes = read("trust", path, MAX_TRUST_BYTES)?;
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).ok_or_else(|| Error::File {
+        argument: "trust",
+        path: path.to_owned(),
+        problem: FileProblem::Binary,
+    })?;
+    Trust::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
+}
+
+fn bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem> {
+    let problem = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => FileProblem::Missing,
+        ErrorKind::IsADirectory => FileProblem::Directory,
+        _ => FileProblem::Unreadable(error),
+    };
+    let file = File::open(path).map_err(problem)?;
+    if file.metadata().map_err(problem)?.is_dir() {
+        return Err(FileProblem::Directory);
+    }
+    // One byte more than allowed tells a file that is too large, also where the length is not known before.
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(problem)?;
+    match bytes.len() as u64 {
+        0 => Err(FileProblem::Empty),
+        length if length > limit => Err(FileProblem::TooLarge { limit }),
+        _ => Ok(bytes),
+    }
+}

@@ -1,0 +1,128 @@
+//! `touchctl trust`: the verifier's own file.
+
+use std::path::Path;
+
+use cose::key::PublicKey;
+use cose::x509::Certificate;
+use jiff::Timestamp;
+use serde::Serialize;
+use tlog::note::NoteVerifier;
+use verify::Trust;
+
+use crate::error::Error;
+use crate::{DONE, Surroundings, files, output};
+
+/// A trust file by names and fingerprints.
+#[derive(Serialize)]
+struct Shown {
+    party: String,
+    max_age_hours: i64,
+    witness_quorum: usize,
+    origin: String,
+    keys: Vec<ShownKey>,
+    authorities: Vec<ShownAuthority>,
+}
+
+/// A key; the fingerprint is the SHA-256 of its SubjectPublicKeyInfo, as `openssl pkey -pubin -outform DER` writes it.
+#[derive(Serialize)]
+struct ShownKey {
+    role: &'static str,
+    name: String,
+    sha256: String,
+}
+
+/// A certificate authority; the fingerprint is the SHA-256 of the DER, as `openssl x509 -fingerprint -sha256` prints it.
+#[derive(Serialize)]
+struct ShownAuthority {
+    role: &'static str,
+    id: String,
+    common_name: Option<String>,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+    sha256: String,
+}
+
+/// Prints parties and fingerprints.
+pub(crate) fn show(file: &Path, json: bool, world: &mut Surroundings<'_>) -> Result<u8, Error> {
+    let shown = shown(&files::trust(file)?);
+    let written = if json { output::json(world.out, &shown) } else { print(&shown, world) };
+    written.map(|()| DONE).map_err(Error::Output)
+}
+
+fn shown(trust: &Trust) -> Shown {
+    let key = |role, name: &str, key: &PublicKey| ShownKey {
+        role,
+        name: name.to_owned(),
+        sha256: hex::encode(cose::sha256(&key.to_spki_der())),
+    };
+    let note = |role, verifier: &NoteVerifier| key(role, verifier.name(), verifier.public_key());
+    let mut keys = Vec::new();
+    // The log's own key comes first in each list, the same witnesses follow in both.
+    for (at, verifier) in trust.note_keys.iter().enumerate() {
+        keys.push(note(if at == 0 { "checkpoints" } else { "witness" }, verifier));
+    }
+    if let Some(verifier) = trust.status_note_keys.first() {
+        keys.insert(1, note("status checkpoints", verifier));
+    }
+    keys.insert(2, key("receipts", &trust.origin, &trust.receipt_key));
+    let lists =
+        [("accreditation body", &trust.accreditation_bodies), ("party to arrangements", &trust.arrangement_parties)];
+    let authorities = lists.into_iter().flat_map(|(role, list)| list.iter().map(move |one| authority(role, one)));
+    Shown {
+        party: trust.party.clone(),
+        max_age_hours: trust.max_age.as_hours(),
+        witness_quorum: trust.witness_quorum,
+        origin: trust.origin.clone(),
+        keys,
+        authorities: authorities.collect(),
+    }
+}
+
+fn authority(role: &'static str, (id, der): &(String, Vec<u8>)) -> ShownAuthority {
+    let certificate = Certificate::from_der(der).ok();
+    let time = |seconds: i64| Timestamp::from_second(seconds).ok();
+    ShownAuthority {
+        role,
+        id: id.clone(),
+        common_name: certificate.as_ref().and_then(|c| c.common_name().map(str::to_owned)),
+        not_before: certificate.as_ref().and_then(|c| time(c.not_before())),
+        not_after: certificate.as_ref().and_then(|c| time(c.not_after())),
+        sha256: hex::encode(cose::sha256(der)),
+    }
+}
+
+fn print(shown: &Shown, world: &mut Surroundings<'_>) -> std::io::Result<()> {
+    let out = &mut *world.out;
+    output::row(out, "Party", &shown.party)?;
+    output::row(out, "Log", &shown.origin)?;
+    output::row(out, "Oldest status", &format!("{} hours", shown.max_age_hours))?;
+    output::row(out, "Witnesses", &format!("{} needed", shown.witness_quorum))?;
+    writeln!(out, "\nKeys (SHA-256 of the public key, SubjectPublicKeyInfo)")?;
+    for key in &shown.keys {
+        writeln!(out, "  {}: {}\n    {}", key.role, output::clean(&key.name), grouped(&key.sha256))?;
+    }
+    writeln!(out, "\nAuthorities (SHA-256 of the certificate)")?;
+    for authority in &shown.authorities {
+        write!(out, "  {}: {}", authority.role, output::clean(&authority.id))?;
+        if let Some(name) = &authority.common_name {
+            write!(out, ", \"{}\"", output::clean(name))?;
+        }
+        if let (Some(from), Some(until)) = (authority.not_before, authority.not_after) {
+            write!(out, ", {from} to {until}")?;
+        }
+        writeln!(out, "\n    {}", grouped(&authority.sha256))?;
+    }
+    writeln!(out, "\nCompare the fingerprints by another way (telephone, paper) before you rely on this file.")
+}
+
+/// Groups of four, which people can read to each other.
+fn grouped(hex: &str) -> String {
+    let mut text = String::with_capacity(hex.len() * 5 / 4);
+    for (at, digit) in hex.chars().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}

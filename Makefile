@@ -1,0 +1,45 @@
+# Thin: each target is a few commands. One cargo profile (release), one target directory, always the whole workspace,
+# so that features are the same everywhere and RocksDB's C++ is compiled once.
+
+CARGO  ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BUF    := @bufbuild/buf@1.75.0
+
+.DEFAULT_GOAL := help
+.PHONY: setup demo test bench lint generate help
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Check what the build needs; install what is missing, or name the command
+	@sh deploy/setup.sh
+
+demo: setup ## From a reading to a verified certificate (READINGS=file.csv takes your own readings)
+	@echo 'Builds Touchstone, then shows one year of readings become one certificate that is verified offline.'
+	@echo 'A first build takes about 40 minutes on 2 cores: it compiles the C++ of RocksDB, once. Later builds take seconds.'
+	$(CARGO) build --release --workspace --bins
+	$(TARGET)/release/touchstone-demo $(if $(READINGS),--readings $(READINGS))
+
+test: setup ## All tests (the first time builds for about 40 minutes on 2 cores)
+	$(CARGO) build --release --workspace --bins
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		set -ex; $(CARGO) nextest run --release --workspace; $(CARGO) test --release --workspace --doc; \
+	else \
+		set -x; $(CARGO) test --release --workspace; \
+	fi
+
+bench: ## Measurements
+	@if [ -x $(TARGET)/release/touchstone-bench ]; then \
+		$(TARGET)/release/touchstone-bench; \
+	else \
+		echo 'There is no measurement yet: this version does not build touchstone-bench.' >&2; exit 2; \
+	fi
+
+lint: setup ## Formatting, clippy, the rules of the wire definitions, generated code in step
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
+	cd proto && npx --yes $(BUF) lint
+	$(CARGO) test --release --workspace --test drift
+
+generate: ## Write the code generated from the wire definitions
+	UPDATE_GENERATED=1 $(CARGO) test --release --workspace --test drift

@@ -9,9 +9,7 @@
 use jiff::{Timestamp, civil, tz::Offset};
 use quantity::{Decimal, Unit};
 use record::evidence::{Evidence, FORMAT, InstrumentEvidence, Series};
-use record::instrument::{
-    Calibration, Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256,
-};
+use record::instrument::{Calibration, Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256};
 use record::reading::{Direction, LaboratoryAnalysis, Property, ReadingBatch, StockRecord, WeighbridgeRecord};
 
 /// Seed of everything generated here.
@@ -269,9 +267,18 @@ fn instruments(site: &str) -> Vec<(Instrument, Vec<Calibration>)> {
     };
     vec![
         (meter, vec![calibration("0101", "0.30")]),
-        (weighing("weighbridge", InstrumentKind::Weighbridge, "GEN-WB-17", "0.02", "0.1"), vec![calibration("0102", "0.08")]),
-        (weighing("raw-meal-scale", InstrumentKind::BeltScale, "GEN-BS-3", "0.02", "1"), vec![calibration("0103", "0.50")]),
-        (weighing("cement-scale", InstrumentKind::BeltScale, "GEN-BS-8", "0.02", "1"), vec![calibration("0104", "0.40")]),
+        (
+            weighing("weighbridge", InstrumentKind::Weighbridge, "GEN-WB-17", "0.02", "0.1"),
+            vec![calibration("0102", "0.08")],
+        ),
+        (
+            weighing("raw-meal-scale", InstrumentKind::BeltScale, "GEN-BS-3", "0.02", "1"),
+            vec![calibration("0103", "0.50")],
+        ),
+        (
+            weighing("cement-scale", InstrumentKind::BeltScale, "GEN-BS-8", "0.02", "1"),
+            vec![calibration("0104", "0.40")],
+        ),
     ]
 }
 
@@ -456,8 +463,22 @@ const DETERMINATIONS: [Determination; 8] = {
         determination("raw-meal", EmissionFactor, "EN 196-2", Unit::TonneCo2ePerTonne, (5250, -4), (40, 80)),
         determination("coal", NetCalorificValue, "ISO 1928", Unit::GigajoulePerTonne, (2500, -2), (35, 30)),
         determination("coal", EmissionFactor, "ISO 29541", Unit::TonneCo2ePerTerajoule, (950, -1), (6, 12)),
-        determination("household-waste", NetCalorificValue, "EN ISO 21654", Unit::GigajoulePerTonne, (2000, -2), (90, 80)),
-        determination("household-waste", EmissionFactor, "EN ISO 21663", Unit::TonneCo2ePerTerajoule, (830, -1), (20, 40)),
+        determination(
+            "household-waste",
+            NetCalorificValue,
+            "EN ISO 21654",
+            Unit::GigajoulePerTonne,
+            (2000, -2),
+            (90, 80),
+        ),
+        determination(
+            "household-waste",
+            EmissionFactor,
+            "EN ISO 21663",
+            Unit::TonneCo2ePerTerajoule,
+            (830, -1),
+            (20, 40),
+        ),
         determination("household-waste", BiomassShare, "EN ISO 21644", Unit::Percent, (150, -1), (12, 20)),
         determination("heavy-fuel-oil", NetCalorificValue, "ASTM D240", Unit::GigajoulePerTonne, (4000, -2), (15, 20)),
         determination("heavy-fuel-oil", EmissionFactor, "ASTM D5291", Unit::TonneCo2ePerTerajoule, (780, -1), (4, 8)),

@@ -131,6 +131,9 @@ pub struct ComputeFootprintRequest {
     /// UUID4 of this change (AIP-155). The same id with the same request answers as the first time; with another request it is refused with REQUEST_ID_REUSED. Remembered as long as what it made.
     #[prost(string, tag = "4")]
     pub request_id: ::prost::alloc::string::String,
+    /// Which product of the plant file, by name; may be empty when it has only one.
+    #[prost(string, tag = "5")]
+    pub product: ::prost::alloc::string::String,
 }
 /// Request of GetFootprint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -12,7 +12,9 @@ use record::footprint::{
     InputDigests, ProductReference, ResultValue, Stage,
 };
 use record::instrument::{Period, Violation};
-use record::plant::{Basis, ElectricityUse, Input, LimitFor, LimitRule, Plant, Process, Product, Stated, Stream, StreamKind};
+use record::plant::{
+    Basis, ElectricityUse, Input, LimitFor, LimitRule, Plant, Process, Product, Stated, Stream, StreamKind,
+};
 use record::reading::Property;
 use uncertainty::{CoverageRule, Limit, Measured, Outcome, SourceId, Uncertain, UncertaintyError, decide};
 
@@ -145,7 +147,11 @@ pub fn compute(plant: &Plant, evidence: &Evidence) -> Result<FootprintStatement,
 ///
 /// # Errors
 /// [`FootprintError`].
-pub fn compute_product(plant: &Plant, evidence: &Evidence, product: &str) -> Result<FootprintStatement, FootprintError> {
+pub fn compute_product(
+    plant: &Plant,
+    evidence: &Evidence,
+    product: &str,
+) -> Result<FootprintStatement, FootprintError> {
     let product = plant.product(product).ok_or_else(|| no_such_product(plant))?;
     Site::new(plant, evidence)?.statement(product)
 }
@@ -230,7 +236,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn figure<K: Kind>(&self, path: &str, input: &Input, property: Option<Property>) -> Result<Figure<K>, FootprintError> {
+    fn figure<K: Kind>(
+        &self,
+        path: &str,
+        input: &Input,
+        property: Option<Property>,
+    ) -> Result<Figure<K>, FootprintError> {
         let metering = |source| FootprintError::Metering { path: path.to_owned(), source };
         let wrong = |from| FootprintError::WrongSource { path: path.to_owned(), expected: K::NAME, from };
         let rules = self.method.rules();
@@ -283,7 +294,13 @@ impl Reader<'_> {
     fn stream(&self, stream: &Stream) -> Result<(Measured<Co2e>, Origin), FootprintError> {
         let at = |field: &str| format!("stream {:?} {field}", stream.name);
         let (emissions, biomass, origin): (Measured<Co2e>, _, _) = match &stream.kind {
-            StreamKind::Combustion { activity, net_calorific_value, emission_factor, oxidation_factor, biomass_share } => {
+            StreamKind::Combustion {
+                activity,
+                net_calorific_value,
+                emission_factor,
+                oxidation_factor,
+                biomass_share,
+            } => {
                 let (energy, origin) = self.fuel(&at, activity, net_calorific_value.as_ref())?;
                 let factor: Figure<Co2ePerEnergy> =
                     self.figure(&at("emission factor"), emission_factor, Some(Property::EmissionFactor))?;
@@ -362,7 +379,11 @@ impl Reader<'_> {
     fn share(&self, path: &str, input: &Input, property: Option<Property>) -> Result<Measured<Ratio>, FootprintError> {
         let share = self.figure::<Ratio>(path, input, property)?.quantity;
         let value = share.quantity().base();
-        if (0.0..=1.0).contains(&value) { Ok(share) } else { Err(FootprintError::Share { path: path.to_owned(), value }) }
+        if (0.0..=1.0).contains(&value) {
+            Ok(share)
+        } else {
+            Err(FootprintError::Share { path: path.to_owned(), value })
+        }
     }
 
     fn electricity(&self, process: &str, used: &ElectricityUse) -> Result<(Measured<Co2e>, Origin), FootprintError> {
@@ -448,10 +469,8 @@ impl<'a> Site<'a> {
         let reader = Reader { plant, evidence, method: &method };
         let nodes: Vec<Node> = plant.processes.iter().map(|process| reader.node(process)).collect::<Result<_, _>>()?;
         let inputs = internal_inputs(&reader, &nodes)?;
-        let base = nodes
-            .iter()
-            .map(|node| [node.direct.uncertain().clone(), node.indirect.uncertain().clone()])
-            .collect();
+        let base =
+            nodes.iter().map(|node| [node.direct.uncertain().clone(), node.indirect.uncertain().clone()]).collect();
         let see = solve(plant, &inputs, base)?;
         let inputs_digests = InputDigests { evidence_root: evidence_root(evidence), plant_file: plant.digest };
         Ok(Site { plant, method, nodes, inputs, see, inputs_digests })
@@ -530,9 +549,8 @@ impl<'a> Site<'a> {
     fn parts(&self, index: usize) -> Result<Vec<(&str, &Part, f64)>, FootprintError> {
         // The row of (I − A)⁻¹ gives what a tonne of product needs of each process; it solves the transposed system.
         let count = self.nodes.len();
-        let transposed: Vec<Vec<Uncertain>> = (0..count)
-            .map(|i| (0..count).map(|j| Uncertain::exact(self.inputs[j][i].value())).collect())
-            .collect();
+        let transposed: Vec<Vec<Uncertain>> =
+            (0..count).map(|i| (0..count).map(|j| Uncertain::exact(self.inputs[j][i].value())).collect()).collect();
         let unit = |i: usize| Uncertain::exact(if i == index { 1.0 } else { 0.0 });
         let needs = solve(self.plant, &transposed, (0..count).map(|i| [unit(i), Uncertain::exact(0.0)]).collect())?;
         let mut parts = Vec::new();
@@ -695,37 +713,36 @@ fn solve(
         .collect();
     let in_loop = |i: usize| FootprintError::Loop { process: plant.processes[i].name.clone() };
     for pivot in 0..count {
-        if matrix[pivot][pivot].value().is_nan() || matrix[pivot][pivot].value() < LEAST_PIVOT {
+        let (above, below) = matrix.split_at_mut(pivot + 1);
+        let (right_above, right_below) = right.split_at_mut(pivot + 1);
+        let pivot_row = &above[pivot];
+        if pivot_row[pivot].value().is_nan() || pivot_row[pivot].value() < LEAST_PIVOT {
             return Err(in_loop(pivot));
         }
-        for row in pivot + 1..count {
-            if is_zero(&matrix[row][pivot]) {
+        for (row, sides) in below.iter_mut().zip(right_below) {
+            if is_zero(&row[pivot]) {
                 continue;
             }
-            let factor = matrix[row][pivot].over(&matrix[pivot][pivot]).map_err(|_| in_loop(pivot))?;
-            for column in pivot + 1..count {
-                if !is_zero(&matrix[pivot][column]) {
-                    let step = &factor * &matrix[pivot][column];
-                    matrix[row][column] -= &step;
+            let factor = row[pivot].over(&pivot_row[pivot]).map_err(|_| in_loop(pivot))?;
+            for (entry, above) in row.iter_mut().zip(pivot_row).skip(pivot + 1) {
+                if !is_zero(above) {
+                    *entry -= &(&factor * above);
                 }
             }
-            for side in 0..2 {
-                let step = &factor * &right[pivot][side];
-                right[row][side] -= &step;
+            for (side, above) in sides.iter_mut().zip(&right_above[pivot]) {
+                *side -= &(&factor * above);
             }
-            matrix[row][pivot] = Uncertain::exact(0.0);
         }
     }
     for row in (0..count).rev() {
-        for side in 0..2 {
-            let mut value = right[row][side].clone();
-            for column in row + 1..count {
-                if !is_zero(&matrix[row][column]) {
-                    let step = &matrix[row][column] * &right[column][side];
-                    value -= &step;
+        let (above, below) = right.split_at_mut(row + 1);
+        for (side, value) in above[row].iter_mut().enumerate() {
+            for (entry, solved) in matrix[row][row + 1..].iter().zip(below.iter()) {
+                if !is_zero(entry) {
+                    *value -= &(entry * &solved[side]);
                 }
             }
-            right[row][side] = value.over(&matrix[row][row]).map_err(|_| in_loop(row))?;
+            *value = value.over(&matrix[row][row]).map_err(|_| in_loop(row))?;
         }
     }
     Ok(right)

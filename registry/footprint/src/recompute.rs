@@ -83,7 +83,9 @@ impl fmt::Display for Node {
         match self {
             Node::Leaf(text) => f.write_str(text),
             Node::List(list) => write!(f, "a list of {}", list.len()),
-            Node::Map(map) => write!(f, "an object of {}", map.iter().map(|(k, _)| k.as_str()).collect::<Vec<_>>().join(", ")),
+            Node::Map(map) => {
+                write!(f, "an object of {}", map.iter().map(|(k, _)| k.as_str()).collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }

@@ -25,7 +25,8 @@ fn sums_are_the_published_figures() {
     let sum: i64 = generated.readings.values.iter().map(|value| value.unwrap()).sum();
     assert_eq!(Decimal::from_scaled(sum.into(), -11).unwrap().as_str(), "193864.47368421053");
     // The shape is that of a plant, not of a constant.
-    let (least, most) = generated.readings.values.iter().flatten().fold((i64::MAX, 0), |(l, m), v| (l.min(*v), m.max(*v)));
+    let (least, most) =
+        generated.readings.values.iter().flatten().fold((i64::MAX, 0), |(l, m), v| (l.min(*v), m.max(*v)));
     assert!(least > 0 && most > 3 * least);
     // The meter takes the year as one batch.
     let (meter, _) = generated.instruments.iter().find(|(i, _)| i.name == generated.readings.instrument).unwrap();

@@ -60,12 +60,10 @@ fn recomputing_names_the_first_difference() {
 
 #[test]
 fn uncertainty_and_decision() {
-    let text = CEMENT
-        .replace(
-            "{ value = 95, unit = \"tCO2/TJ\" }",
-            "{ value = 95, unit = \"tCO2/TJ\", expanded_uncertainty = 1.9, coverage_factor = 2 }",
-        )
-        + "\n[limit]\nresult = \"total\"\nvalue = 0.91\nunit = \"tCO2e/t\"\nrule = \"guarded\"\nguard_multiple = 1.64\nsource = \"test\"\n";
+    let text = CEMENT.replace(
+        "{ value = 95, unit = \"tCO2/TJ\" }",
+        "{ value = 95, unit = \"tCO2/TJ\", expanded_uncertainty = 1.9, coverage_factor = 2 }",
+    ) + "\n[limit]\nresult = \"total\"\nvalue = 0.91\nunit = \"tCO2e/t\"\nrule = \"guarded\"\nguard_multiple = 1.64\nsource = \"test\"\n";
     let statement = cement(&text).unwrap();
     // 1 % of 209000 t over the production.
     let expect = 2090.0 / 1_321_052.631_578_947_4;
@@ -141,7 +139,8 @@ fn plant_file(example: &Value) -> String {
     }
     for precursor in example["purchased_precursors"].as_array().unwrap() {
         let f = &mut file;
-        writeln!(f, "[[precursor]]\nname = {}\ncategory = {}", text(&precursor["name"]), text(&precursor["category"])).unwrap();
+        writeln!(f, "[[precursor]]\nname = {}\ncategory = {}", text(&precursor["name"]), text(&precursor["category"]))
+            .unwrap();
         writeln!(f, "see_direct = {}", figure(&precursor["see_direct"], "tCO2e/t")).unwrap();
         let amount = figure(&precursor["spec_electricity_mwh_per_t"], "MWh/t");
         let factor = figure(&precursor["electricity_ef"], "tCO2/MWh");
@@ -219,12 +218,18 @@ fn refused(change: (&str, &str), wanted: &[&str]) {
 #[test]
 fn plant_files_are_refused_by_line_and_path() {
     let coal = CEMENT.lines().position(|line| line == "name = \"Coal\"").unwrap();
-    refused(("value = 88000, unit = \"t\"", "value = 88000, unit = \"tCO2e\""), &[&format!("line {}", coal + 4), "stream[1]"]);
+    refused(
+        ("value = 88000, unit = \"t\"", "value = 88000, unit = \"tCO2e\""),
+        &[&format!("line {}", coal + 4), "stream[1]"],
+    );
     refused(("value = 88000", "value = -88000"), &["stream[1].activity.value", "below zero"]);
     refused(("unit = \"tCO2/TJ\"", "unit = \"tCO2/MWh\""), &["stream[1].emission_factor.unit", "CO2e per electricity"]);
     refused(("value = 15, unit", "value = 115, unit"), &["stream[2].biomass_share", "at most 1"]);
     refused(("process = \"Cement Bubble\"", "process = \"Clinker\""), &["stream[0].process", "no process \"Clinker\""]);
-    refused(("cn_code = \"25232900\"", "cn_code = \"2523\"\ncolour = \"grey\""), &["product[0].cn_code", "product[0].colour"]);
+    refused(
+        ("cn_code = \"25232900\"", "cn_code = \"2523\"\ncolour = \"grey\""),
+        &["product[0].cn_code", "product[0].colour"],
+    );
     refused(("name = \"Coal\"", "name = \"Raw meal for clinker\""), &["stream[1].name", "stands twice"]);
     refused(("value = 88000", "value = nan"), &["stream[1].activity.value"]);
     refused(("value = 88000", "value = 1e400"), &["stream[1].activity.value", "without exponent"]);
@@ -248,10 +253,38 @@ fn impossible_plants_have_their_own_errors() {
     assert!(matches!(change("cbam-transitional-2023-1773", "other"), FootprintError::UnknownMethod { .. }));
     assert!(matches!(change("value = 1321052.6315789474", "value = 0"), FootprintError::NoProduction { .. }));
     let electricity = "[process.electricity]";
-    let eats_itself = "inputs = [{ process = \"Cement Bubble\", amount = { value = 1321053, unit = \"t\" } }]\n[process.electricity]";
+    let eats_itself =
+        "inputs = [{ process = \"Cement Bubble\", amount = { value = 1321053, unit = \"t\" } }]\n[process.electricity]";
     assert!(matches!(change(electricity, eats_itself), FootprintError::Loop { .. }));
     let from_nowhere = change("activity = { value = 88000, unit = \"t\" }", "activity = { material = \"coal\" }");
     assert!(matches!(from_nowhere, FootprintError::Metering { .. }), "{from_nowhere}");
+}
+
+#[test]
+fn processes_that_feed_one_another() {
+    // x = 1 + 0.5 y, y = 2 + 0.25 x: x = 16/7, y = 18/7.
+    let process = |name: &str, direct: u32, from: &str, amount: u32| {
+        format!(
+            "[[process]]\nname = \"{name}\"\ncategory = \"c\"\nproduction = {{ value = 100, unit = \"t\" }}\n\
+             attributed_emissions = {{ value = {direct}, unit = \"tCO2e\" }}\n\
+             inputs = [{{ process = \"{from}\", amount = {{ value = {amount}, unit = \"t\" }} }}]\n\
+             [[product]]\nname = \"{name}\"\ncn_code = \"72010000\"\nprocess = \"{name}\"\nfunctional_unit = \"1 t\"\n"
+        )
+    };
+    let head = CEMENT.split("# activity").next().unwrap();
+    let text = format!("{head}{}{}", process("x", 100, "y", 50), process("y", 200, "x", 25));
+    let plant = Plant::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
+    let found = compute_all(&plant, &Evidence::empty(plant.site.clone(), plant.period)).unwrap();
+    for (statement, expected) in found.iter().zip([16.0 / 7.0, 18.0 / 7.0]) {
+        assert!((statement.direct.value.to_f64() / expected - 1.0).abs() < 1e-14);
+        let parts: f64 = statement.breakdown.iter().map(|row| row.value.to_f64()).sum();
+        assert!((parts / expected - 1.0).abs() < 1e-14);
+        assert_eq!(statement.breakdown.len(), 2);
+    }
+    assert!(matches!(
+        compute(&plant, &Evidence::empty(plant.site.clone(), plant.period)),
+        Err(FootprintError::Product { .. })
+    ));
 }
 
 proptest! {

@@ -270,7 +270,8 @@ mod tests {
     fn overlap_names_the_stored_interval() {
         let meter = meter();
         let stored = accept(Some(&meter), &[], &batch("2023-01-01T00:00:00Z", 3600, vec![Some(1)]), clock()).new;
-        for (start, step) in [("2023-01-01T00:15:00Z", 900), ("2022-12-31T23:59:59Z", 900), ("2023-01-01T00:00:00Z", 900)]
+        for (start, step) in
+            [("2023-01-01T00:15:00Z", 900), ("2022-12-31T23:59:59Z", 900), ("2023-01-01T00:00:00Z", 900)]
         {
             let mut meter = meter.clone();
             meter.placed.start = Timestamp::UNIX_EPOCH;

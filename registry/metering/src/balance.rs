@@ -67,7 +67,9 @@ pub fn material_flow(
             numbers.push((sign * mantissa, exponent));
             let expanded = mass(&stock.expanded_uncertainty, stock.unit, &stock.id)?;
             let u = expanded / stock.coverage_factor.to_f64() * sign as f64;
-            value = value.with_signed(SourceId::new(format!("stock/{}/{}", evidence.site, stock.id)), u, None).map_err(wrap)?;
+            value = value
+                .with_signed(SourceId::new(format!("stock/{}/{}", evidence.site, stock.id)), u, None)
+                .map_err(wrap)?;
         }
         if !found {
             return Err(MeteringError::MissingStock { material: material.to_owned(), time });
@@ -111,8 +113,7 @@ pub fn analysis_mean<K: Kind>(
         .iter()
         .filter(|a| a.material == material && a.property == property && evidence.period.contains(a.time))
         .collect();
-    let no_analysis =
-        || MeteringError::NoAnalysis { material: material.to_owned(), property, period: evidence.period };
+    let no_analysis = || MeteringError::NoAnalysis { material: material.to_owned(), property, period: evidence.period };
     let count = found.len() as f64;
     let mut numbers: Vec<(i128, i32)> = Vec::new();
     let mut coefficient = None;

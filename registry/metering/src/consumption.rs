@@ -72,7 +72,9 @@ pub enum MeteringError {
         period: Period,
     },
     /// An interval lies across the edge of the period.
-    #[error("instrument {instrument:?}: the interval from {start} lies across the edge of {period}; choose whole intervals")]
+    #[error(
+        "instrument {instrument:?}: the interval from {start} lies across the edge of {period}; choose whole intervals"
+    )]
     Straddles {
         /// Name of the instrument.
         instrument: String,
@@ -323,7 +325,10 @@ impl Sums {
     }
 
     /// The corrected quantity with its calibration uncertainty, and the sum as registered.
-    pub(crate) fn quantity<K: Kind>(&self, evidence: &InstrumentEvidence) -> Result<(Uncertain, Decimal), MeteringError> {
+    pub(crate) fn quantity<K: Kind>(
+        &self,
+        evidence: &InstrumentEvidence,
+    ) -> Result<(Uncertain, Decimal), MeteringError> {
         let instrument = &evidence.instrument;
         let read = |sum: i128| -> Result<(f64, Decimal), MeteringError> {
             let decimal = times(sum, &instrument.resolution)

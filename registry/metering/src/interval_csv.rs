@@ -181,7 +181,9 @@ pub enum CsvError {
     #[error("the length of an interval is not between 1 s and {MAX_STEP_SECS} s; state it in the options")]
     Step,
     /// A time between the points of the grid.
-    #[error("line {line}: the time is not a whole number of {step_secs} s intervals from the first; correct it, or state the interval")]
+    #[error(
+        "line {line}: the time is not a whole number of {step_secs} s intervals from the first; correct it, or state the interval"
+    )]
     OffGrid {
         /// Line, from 1.
         line: u64,
@@ -540,7 +542,8 @@ mod tests {
 
     #[test]
     fn plain_files() {
-        let series = plain("time,value_kwh\n2023-01-01T00:00:00Z,1.5\n2023-01-01T00:30:00Z,2\n2023-01-01T00:15:00Z,\n").unwrap();
+        let series =
+            plain("time,value_kwh\n2023-01-01T00:00:00Z,1.5\n2023-01-01T00:30:00Z,2\n2023-01-01T00:15:00Z,\n").unwrap();
         assert_eq!(series.values, [Some(15), None, Some(20)]);
         assert_eq!((series.step_secs, series.unit, series.report.stamp), (900, Unit::Kilowatthour, Stamp::Start));
         assert_eq!(series.report.total.as_str(), "3.5");

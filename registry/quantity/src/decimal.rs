@@ -30,9 +30,7 @@ pub enum DecimalError {
         digits: usize,
     },
     /// A character outside the grammar `-?(0|[1-9][0-9]*)(\.[0-9]+)?`.
-    #[error(
-        "not a plain decimal number at character {position}; write it as -?digits[.digits], without exponent"
-    )]
+    #[error("not a plain decimal number at character {position}; write it as -?digits[.digits], without exponent")]
     Grammar {
         /// Offset of the first byte that does not fit.
         position: usize,
@@ -139,9 +137,7 @@ impl Decimal {
         let value = if value == 0.0 { 0.0 } else { value };
         let text = format!("{value}");
         match text.parse() {
-            Err(DecimalError::TooLong { .. } | DecimalError::TooManyDigits { .. }) => {
-                Err(DecimalError::OutOfRange)
-            }
+            Err(DecimalError::TooLong { .. } | DecimalError::TooManyDigits { .. }) => Err(DecimalError::OutOfRange),
             other => other,
         }
     }
@@ -157,10 +153,7 @@ impl Decimal {
         let text = format!("{value:.*e}", digits - 1);
         let (mantissa, exponent) = text.split_once('e').ok_or(DecimalError::OutOfRange)?;
         let exponent: i32 = exponent.parse().map_err(|_| DecimalError::OutOfRange)?;
-        let mut mantissa: i128 = mantissa
-            .replace('.', "")
-            .parse()
-            .map_err(|_| DecimalError::OutOfRange)?;
+        let mut mantissa: i128 = mantissa.replace('.', "").parse().map_err(|_| DecimalError::OutOfRange)?;
         if mantissa == 0 {
             return Ok(Self::zero());
         }
@@ -170,9 +163,7 @@ impl Decimal {
             exponent += 1;
         }
         match Self::from_scaled(mantissa, exponent) {
-            Err(DecimalError::TooLong { .. } | DecimalError::TooManyDigits { .. }) => {
-                Err(DecimalError::OutOfRange)
-            }
+            Err(DecimalError::TooLong { .. } | DecimalError::TooManyDigits { .. }) => Err(DecimalError::OutOfRange),
             other => other,
         }
     }
@@ -206,12 +197,7 @@ impl FromStr for Decimal {
         let bytes = text.as_bytes();
         let grammar = |position: usize| Err(DecimalError::Grammar { position });
         let mut at = usize::from(bytes[0] == b'-');
-        let digits_from = |from: usize| {
-            bytes[from..]
-                .iter()
-                .take_while(|b| b.is_ascii_digit())
-                .count()
-        };
+        let digits_from = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
         let whole = digits_from(at);
         if whole == 0 || (whole > 1 && bytes[at] == b'0') {
             return grammar(at);
@@ -226,11 +212,7 @@ impl FromStr for Decimal {
                 return grammar(at + 1 + fraction);
             }
         }
-        let digits = bytes
-            .iter()
-            .filter(|b| b.is_ascii_digit())
-            .skip_while(|b| **b == b'0')
-            .count();
+        let digits = bytes.iter().filter(|b| b.is_ascii_digit()).skip_while(|b| **b == b'0').count();
         if digits > MAX_DECIMAL_DIGITS {
             return Err(DecimalError::TooManyDigits { digits });
         }
@@ -267,9 +249,7 @@ impl Serialize for Decimal {
 
 impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -310,9 +290,7 @@ impl FromStr for Rounding {
         (1..=Self::MAX_DIGITS)
             .map(Rounding::SignificantDigits)
             .find(|rule| rule.to_string() == name)
-            .ok_or_else(|| UnknownRounding {
-                name: name.chars().take(64).collect(),
-            })
+            .ok_or_else(|| UnknownRounding { name: name.chars().take(64).collect() })
     }
 }
 
@@ -324,9 +302,7 @@ impl Serialize for Rounding {
 
 impl<'de> Deserialize<'de> for Rounding {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -374,15 +350,9 @@ mod tests {
         ] {
             assert_eq!(Decimal::rounded(value, rule).unwrap().as_str(), text);
         }
-        assert_eq!(
-            Decimal::rounded(f64::NAN, rule),
-            Err(DecimalError::NotFinite)
-        );
+        assert_eq!(Decimal::rounded(f64::NAN, rule), Err(DecimalError::NotFinite));
         assert_eq!(Decimal::rounded(1e300, rule), Err(DecimalError::OutOfRange));
-        assert_eq!(
-            Decimal::rounded(f64::MIN_POSITIVE, rule),
-            Err(DecimalError::OutOfRange)
-        );
+        assert_eq!(Decimal::rounded(f64::MIN_POSITIVE, rule), Err(DecimalError::OutOfRange));
         assert_eq!(rule.to_string().parse(), Ok(rule));
         assert!("half-up".parse::<Rounding>().is_err());
     }

@@ -8,11 +8,7 @@ use crate::unit::{Quantity, Unit};
 
 /// The system of base units: with the millisecond as base of time, t·m²/ms² is the gigajoule.
 mod system {
-    ISQ!(
-        uom::si,
-        f64,
-        (meter, megagram, millisecond, ampere, kelvin, mole, candela)
-    );
+    ISQ!(uom::si, f64, (meter, megagram, millisecond, ampere, kelvin, mole, candela));
 }
 
 /// Mass, in tonnes. Never a mass of CO2e: that is [`Co2e`].
@@ -137,11 +133,7 @@ pub trait Kind: Copy + PartialEq + fmt::Debug + Send + Sync + 'static {
 
     /// How a unit counts in base units, `coefficient × 10^exponent`, where it measures this kind.
     fn scale(unit: Unit) -> Result<(f64, i32), QuantityError> {
-        if unit.kind() == Self::NAME {
-            Ok(unit.scale())
-        } else {
-            Err(mismatch::<Self>(unit))
-        }
+        if unit.kind() == Self::NAME { Ok(unit.scale()) } else { Err(mismatch::<Self>(unit)) }
     }
 
     /// From a value with its unit. Decimal text is better read by [`Kind::from_decimal`], which is exact for powers of
@@ -152,9 +144,7 @@ pub trait Kind: Copy + PartialEq + fmt::Debug + Send + Sync + 'static {
         if value.is_finite() {
             Ok(Self::from_base(value))
         } else {
-            Err(QuantityError::NotFinite {
-                unit: quantity.unit,
-            })
+            Err(QuantityError::NotFinite { unit: quantity.unit })
         }
     }
 
@@ -162,34 +152,19 @@ pub trait Kind: Copy + PartialEq + fmt::Debug + Send + Sync + 'static {
     /// that kg, t and kt of the same mass give the same binary number.
     fn from_decimal(value: &Decimal, unit: Unit) -> Result<Self, QuantityError> {
         let (coefficient, exponent) = Self::scale(unit)?;
-        let value = value
-            .shifted(exponent)
-            .map_err(|source| QuantityError::Decimal { unit, source })?
-            .to_f64();
-        Ok(Self::from_base(if coefficient == 1.0 {
-            value
-        } else {
-            value * coefficient
-        }))
+        let value = value.shifted(exponent).map_err(|source| QuantityError::Decimal { unit, source })?.to_f64();
+        Ok(Self::from_base(if coefficient == 1.0 { value } else { value * coefficient }))
     }
 
     /// As a value in `unit`.
     fn to_quantity(self, unit: Unit) -> Result<Quantity, QuantityError> {
         let (coefficient, exponent) = Self::scale(unit)?;
-        Ok(Quantity {
-            value: times_power_of_ten(self.base() / coefficient, -exponent),
-            unit,
-        })
+        Ok(Quantity { value: times_power_of_ten(self.base() / coefficient, -exponent), unit })
     }
 }
 
 fn mismatch<K: Kind>(unit: Unit) -> QuantityError {
-    QuantityError::UnitMismatch {
-        expected: K::NAME,
-        found: unit.kind(),
-        unit,
-        example: K::BASE,
-    }
+    QuantityError::UnitMismatch { expected: K::NAME, found: unit.kind(), unit, example: K::BASE }
 }
 
 /// One correctly rounded operation: powers of ten up to 10^22 are exact in binary64.
@@ -198,11 +173,7 @@ fn times_power_of_ten(value: f64, exponent: i32) -> f64 {
     for _ in 0..exponent.unsigned_abs().min(22) {
         power *= 10.0;
     }
-    if exponent < 0 {
-        value / power
-    } else {
-        value * power
-    }
+    if exponent < 0 { value / power } else { value * power }
 }
 
 macro_rules! uom_kinds {
@@ -460,10 +431,7 @@ mod tests {
 
     #[test]
     fn base_units_are_those_of_the_trade() {
-        use uom::si::{
-            available_energy::joule_per_gram, energy::gigajoule, mass::megagram,
-            volume::cubic_meter,
-        };
+        use uom::si::{available_energy::joule_per_gram, energy::gigajoule, mass::megagram, volume::cubic_meter};
         assert_eq!(Mass::new::<megagram>(88_000.0).base(), 88_000.0);
         assert_eq!(Energy::new::<gigajoule>(2.2e6).base(), 2.2e6);
         assert_eq!(Volume::new::<cubic_meter>(7.0).base(), 7.0);
@@ -473,78 +441,32 @@ mod tests {
     #[test]
     fn table_agrees_with_uom() {
         use uom::si::{energy, mass, volume};
-        let close = |ours: f64, theirs: f64| {
-            assert!((ours / theirs - 1.0).abs() < 1e-15, "{ours} {theirs}")
-        };
-        close(
-            read::<Energy>("1", "kWh").base(),
-            Energy::new::<energy::kilowatt_hour>(1.0).base(),
-        );
-        close(
-            read::<Energy>("1", "MWh").base(),
-            Energy::new::<energy::megawatt_hour>(1.0).base(),
-        );
-        close(
-            read::<Energy>("1", "GWh").base(),
-            Energy::new::<energy::gigawatt_hour>(1.0).base(),
-        );
-        close(
-            read::<Energy>("1", "Wh").base(),
-            Energy::new::<energy::watt_hour>(1.0).base(),
-        );
-        close(
-            read::<Energy>("1", "kJ").base(),
-            Energy::new::<energy::kilojoule>(1.0).base(),
-        );
-        close(
-            read::<Energy>("1", "3B").base(),
-            Energy::new::<energy::megajoule>(1.0).base(),
-        );
-        close(
-            read::<Energy>("1", "TJ").base(),
-            Energy::new::<energy::terajoule>(1.0).base(),
-        );
-        close(
-            read::<Mass>("1", "g").base(),
-            Mass::new::<mass::gram>(1.0).base(),
-        );
-        close(
-            read::<Mass>("1", "KGM").base(),
-            Mass::new::<mass::kilogram>(1.0).base(),
-        );
-        close(
-            read::<Mass>("1", "kt").base(),
-            Mass::new::<mass::gigagram>(1.0).base(),
-        );
-        close(
-            read::<Volume>("1", "L").base(),
-            Volume::new::<volume::liter>(1.0).base(),
-        );
+        let close = |ours: f64, theirs: f64| assert!((ours / theirs - 1.0).abs() < 1e-15, "{ours} {theirs}");
+        close(read::<Energy>("1", "kWh").base(), Energy::new::<energy::kilowatt_hour>(1.0).base());
+        close(read::<Energy>("1", "MWh").base(), Energy::new::<energy::megawatt_hour>(1.0).base());
+        close(read::<Energy>("1", "GWh").base(), Energy::new::<energy::gigawatt_hour>(1.0).base());
+        close(read::<Energy>("1", "Wh").base(), Energy::new::<energy::watt_hour>(1.0).base());
+        close(read::<Energy>("1", "kJ").base(), Energy::new::<energy::kilojoule>(1.0).base());
+        close(read::<Energy>("1", "3B").base(), Energy::new::<energy::megajoule>(1.0).base());
+        close(read::<Energy>("1", "TJ").base(), Energy::new::<energy::terajoule>(1.0).base());
+        close(read::<Mass>("1", "g").base(), Mass::new::<mass::gram>(1.0).base());
+        close(read::<Mass>("1", "KGM").base(), Mass::new::<mass::kilogram>(1.0).base());
+        close(read::<Mass>("1", "kt").base(), Mass::new::<mass::gigagram>(1.0).base());
+        close(read::<Volume>("1", "L").base(), Volume::new::<volume::liter>(1.0).base());
     }
 
     #[test]
     fn the_published_coal_stream() {
         let energy: Energy = read::<Mass>("88000", "t") * read::<EnergyPerMass>("25", "GJ/t");
-        assert_eq!(
-            (energy * read::<Co2ePerEnergy>("95", "tCO2/TJ")).base(),
-            209_000.0
-        );
+        assert_eq!((energy * read::<Co2ePerEnergy>("95", "tCO2/TJ")).base(), 209_000.0);
         // The same in other units, to the last bit.
-        let energy: Energy =
-            read::<Mass>("88000000", "kg") * read::<EnergyPerMass>("25000", "kJ/kg");
-        assert_eq!(
-            (energy * read::<Co2ePerEnergy>("95000", "kgCO2/TJ")).base(),
-            209_000.0
-        );
+        let energy: Energy = read::<Mass>("88000000", "kg") * read::<EnergyPerMass>("25000", "kJ/kg");
+        assert_eq!((energy * read::<Co2ePerEnergy>("95000", "kgCO2/TJ")).base(), 209_000.0);
     }
 
     #[test]
     fn a_wrong_unit_says_what_was_expected() {
-        let error = Mass::from_quantity(Quantity {
-            value: 1.0,
-            unit: Unit::Kilowatthour,
-        })
-        .unwrap_err();
+        let error = Mass::from_quantity(Quantity { value: 1.0, unit: Unit::Kilowatthour }).unwrap_err();
         assert_eq!(
             error,
             QuantityError::UnitMismatch {
@@ -554,29 +476,11 @@ mod tests {
                 example: Unit::Tonne
             }
         );
-        assert!(
-            Co2e::from_quantity(Quantity {
-                value: 1.0,
-                unit: Unit::Tonne
-            })
-            .is_err()
-        );
-        assert!(
-            Mass::from_quantity(Quantity {
-                value: 1.0,
-                unit: Unit::TonneCo2e
-            })
-            .is_err()
-        );
-        assert!(
-            Co2ePerElectricity::from_decimal(&Decimal::zero(), Unit::TonneCo2ePerTerajoule)
-                .is_err()
-        );
+        assert!(Co2e::from_quantity(Quantity { value: 1.0, unit: Unit::Tonne }).is_err());
+        assert!(Mass::from_quantity(Quantity { value: 1.0, unit: Unit::TonneCo2e }).is_err());
+        assert!(Co2ePerElectricity::from_decimal(&Decimal::zero(), Unit::TonneCo2ePerTerajoule).is_err());
         assert!(matches!(
-            Mass::from_quantity(Quantity {
-                value: f64::NAN,
-                unit: Unit::Tonne
-            }),
+            Mass::from_quantity(Quantity { value: f64::NAN, unit: Unit::Tonne }),
             Err(QuantityError::NotFinite { .. })
         ));
     }
@@ -585,34 +489,19 @@ mod tests {
     fn gas_per_thousand_normal_cubic_metres() {
         // 1000 Nm3 at 36 MJ/Nm3 is 36 GJ.
         let ncv = read::<EnergyPerNormalVolume>("36", "MJ/Nm3{0Cel;101.325kPa}");
-        assert_eq!(
-            (read::<NormalVolume>("1000", "Nm3{0Cel;101.325kPa}") * ncv).base(),
-            36.0
-        );
+        assert_eq!((read::<NormalVolume>("1000", "Nm3{0Cel;101.325kPa}") * ncv).base(), 36.0);
         let ncv = read::<EnergyPerNormalVolume>("36", "GJ/1000Nm3{0Cel;101.325kPa}");
-        assert_eq!(
-            (read::<NormalVolume>("1000", "Nm3{0Cel;101.325kPa}") * ncv).base(),
-            36.0
-        );
+        assert_eq!((read::<NormalVolume>("1000", "Nm3{0Cel;101.325kPa}") * ncv).base(), 36.0);
         let factor = read::<Co2ePerNormalVolume>("2", "kgCO2e/Nm3{0Cel;101.325kPa}");
-        assert_eq!(
-            (read::<NormalVolume>("1000", "Nm3{0Cel;101.325kPa}") * factor).base(),
-            2.0
-        );
-        assert_eq!(
-            (read::<Volume>("1", "m3") * read::<Co2ePerVolume>("2500", "kgCO2e/m3")).base(),
-            2.5
-        );
+        assert_eq!((read::<NormalVolume>("1000", "Nm3{0Cel;101.325kPa}") * factor).base(), 2.0);
+        assert_eq!((read::<Volume>("1", "m3") * read::<Co2ePerVolume>("2500", "kgCO2e/m3")).base(), 2.5);
     }
 
     fn round_trip<K: Kind>(value: f64) {
         for unit in Unit::ALL {
             if let Ok(kind) = K::from_quantity(Quantity { value, unit: *unit }) {
                 let back = kind.to_quantity(*unit).unwrap().value;
-                assert!(
-                    (back - value).abs() <= 4.0 * f64::EPSILON * value.abs(),
-                    "{value} {unit} came back as {back}"
-                );
+                assert!((back - value).abs() <= 4.0 * f64::EPSILON * value.abs(), "{value} {unit} came back as {back}");
             }
         }
     }

@@ -39,9 +39,8 @@ mod unit;
 
 pub use decimal::{Decimal, DecimalError, MAX_DECIMAL_DIGITS, MAX_DECIMAL_LEN, Rounding};
 pub use kind::{
-    Carbon, CarbonPerMass, Co2e, Co2ePerCarbon, Co2ePerElectricity, Co2ePerEnergy, Co2ePerMass,
-    Co2ePerNormalVolume, Co2ePerVolume, Electricity, ElectricityPerMass, Energy, EnergyPerMass,
-    EnergyPerNormalVolume, Kind, KindName, Mass, NormalVolume, Over, QuantityError, Ratio, Times,
-    Volume,
+    Carbon, CarbonPerMass, Co2e, Co2ePerCarbon, Co2ePerElectricity, Co2ePerEnergy, Co2ePerMass, Co2ePerNormalVolume,
+    Co2ePerVolume, Electricity, ElectricityPerMass, Energy, EnergyPerMass, EnergyPerNormalVolume, Kind, KindName, Mass,
+    NormalVolume, Over, QuantityError, Ratio, Times, Volume,
 };
 pub use unit::{Quantity, Unit, UnknownUnit};

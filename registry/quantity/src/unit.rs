@@ -11,9 +11,7 @@ use crate::kind::KindName;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownUnit {
     /// No row of the table has this code.
-    #[error(
-        "unknown unit {code:?}; known are, for example, kWh, MWh, GJ, t, kg, m3, GJ/t, tCO2/TJ, tCO2e/MWh"
-    )]
+    #[error("unknown unit {code:?}; known are, for example, kWh, MWh, GJ, t, kg, m3, GJ/t, tCO2/TJ, tCO2e/MWh")]
     Code {
         /// The code found, cut to 64 characters.
         code: String,
@@ -122,17 +120,13 @@ impl FromStr for Unit {
 
     fn from_str(code: &str) -> Result<Self, UnknownUnit> {
         if matches!(code, "Nm3" | "Sm3" | "NM3") {
-            return Err(UnknownUnit::ReferenceConditions {
-                code: code.to_owned(),
-            });
+            return Err(UnknownUnit::ReferenceConditions { code: code.to_owned() });
         }
         Unit::ALL
             .iter()
             .copied()
             .find(|unit| unit.code() == code || unit.aliases().contains(&code))
-            .ok_or_else(|| UnknownUnit::Code {
-                code: code.chars().take(64).collect(),
-            })
+            .ok_or_else(|| UnknownUnit::Code { code: code.chars().take(64).collect() })
     }
 }
 
@@ -150,9 +144,7 @@ impl Serialize for Unit {
 
 impl<'de> Deserialize<'de> for Unit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -191,10 +183,7 @@ mod tests {
 
     #[test]
     fn normal_cubic_metre_needs_its_state() {
-        assert!(matches!(
-            "Nm3".parse::<Unit>(),
-            Err(UnknownUnit::ReferenceConditions { .. })
-        ));
+        assert!(matches!("Nm3".parse::<Unit>(), Err(UnknownUnit::ReferenceConditions { .. })));
         assert_eq!(Unit::StandardCubicMetre.scale().0, 273.15 / 288.15);
     }
 

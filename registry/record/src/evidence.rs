@@ -297,7 +297,11 @@ impl Evidence {
         }
         bounded(found, &format!("{path}.calibrations"), evidence.calibrations.len(), MAX_INSTRUMENTS);
         bounded(found, &format!("{path}.series"), evidence.series.len(), MAX_SERIES);
-        in_order(found, &format!("{path}.calibrations"), evidence.calibrations.iter().map(|c| c.certificate_id.as_str()));
+        in_order(
+            found,
+            &format!("{path}.calibrations"),
+            evidence.calibrations.iter().map(|c| c.certificate_id.as_str()),
+        );
         for (j, calibration) in evidence.calibrations.iter().enumerate() {
             found.extend(calibration.violations().into_iter().map(|v| v.within(&format!("{path}.calibrations[{j}]"))));
         }
@@ -314,7 +318,8 @@ impl Evidence {
                 continue;
             }
             if series.start.as_second() < free_from {
-                found.push(Violation::new(format!("{path}.start"), "overlaps the series before it, or is out of order"));
+                found
+                    .push(Violation::new(format!("{path}.start"), "overlaps the series before it, or is out of order"));
             }
             // length <= MAX_SERIES.
             if series.start_of(length as u32).is_none() {
@@ -326,7 +331,8 @@ impl Evidence {
             if series.values.iter().flatten().any(|value| !(0..bound).contains(value)) {
                 found.push(Violation::new(format!("{path}.values"), "hold a value outside the register's range"));
             }
-            if series.revisions.iter().any(|(i, r)| *r == 0 || !matches!(series.values.get(*i as usize), Some(Some(_)))) {
+            if series.revisions.iter().any(|(i, r)| *r == 0 || !matches!(series.values.get(*i as usize), Some(Some(_))))
+            {
                 found.push(Violation::new(format!("{path}.revisions"), "name a missing value, or revision 0"));
             }
         }

@@ -268,7 +268,8 @@ impl Instrument {
         }
         text(&mut found, "serialNumber", &self.serial_number);
         if self.unit.kind() != self.measurand.kind() {
-            let problem = format!("{} measures {}, the measurand is {}", self.unit, self.unit.kind(), self.measurand.kind());
+            let problem =
+                format!("{} measures {}, the measurand is {}", self.unit, self.unit.kind(), self.measurand.kind());
             found.push(Violation::new("unit", problem));
         }
         match self.register {

@@ -554,7 +554,11 @@ impl Reader<'_> {
                 }
             };
             if !kinds.contains(&KindName::Mass) {
-                self.refuse(table.offset, table.path("material"), "the weighbridge gives a mass, which does not fit here");
+                self.refuse(
+                    table.offset,
+                    table.path("material"),
+                    "the weighbridge gives a mass, which does not fit here",
+                );
             }
             Some(Input::Material { material: self.string(&table, "material")?, flow })
         } else if has("analyses") {
@@ -736,7 +740,11 @@ impl Reader<'_> {
             }
             (Some(None), Some(_)) => self.refuse(offset, path, "must be left out: the activity is an energy"),
             (Some(Some(wanted)), Some(Input::Stated(stated))) if stated.unit.kind() != wanted => {
-                self.refuse(offset, path, format!("{} measures {}, expected {wanted}", stated.unit, stated.unit.kind()));
+                self.refuse(
+                    offset,
+                    path,
+                    format!("{} measures {}, expected {wanted}", stated.unit, stated.unit.kind()),
+                );
             }
             _ => {}
         }
@@ -858,9 +866,7 @@ impl Reader<'_> {
                 }
                 Some(LimitRule::Simple)
             }
-            Some("guarded") => {
-                self.positive(&table, "guard_multiple").map(|multiple| LimitRule::Guarded { multiple })
-            }
+            Some("guarded") => self.positive(&table, "guard_multiple").map(|multiple| LimitRule::Guarded { multiple }),
             Some(_) => {
                 self.refuse(self.offset_of(&table, "rule"), table.path("rule"), "must be \"simple\" or \"guarded\"");
                 None

@@ -219,7 +219,12 @@ impl LaboratoryAnalysis {
             text(&mut found, path, value);
         }
         if !self.property.kinds().contains(&self.unit.kind()) {
-            let problem = format!("{} measures {}, which is not what {:?} is stated in", self.unit, self.unit.kind(), self.property);
+            let problem = format!(
+                "{} measures {}, which is not what {:?} is stated in",
+                self.unit,
+                self.unit.kind(),
+                self.property
+            );
             found.push(Violation::new("unit", problem));
         }
         if self.value.is_negative() {
@@ -336,7 +341,7 @@ pub struct AcceptanceReport {
     pub missing: u32,
     /// Rows that were not taken.
     pub refused: Vec<RowRefusal>,
-    /// Intervals between the first and the last reading of the batch that no stored reading covers.
+    /// Stretches of the batch's span that no reading covers, stored or new.
     pub gaps: Vec<Gap>,
 }
 

@@ -123,8 +123,8 @@ fn ln_gamma_ratio(a: f64, b: f64) -> f64 {
     if b == 0.5 && a > 30.0 {
         let inverse = 1.0 / a;
         let square = inverse * inverse;
-        let series = inverse
-            * (-1.0 / 8.0 + square * (1.0 / 192.0 + square * (-1.0 / 640.0 + square * (17.0 / 14336.0))));
+        let series =
+            inverse * (-1.0 / 8.0 + square * (1.0 / 192.0 + square * (-1.0 / 640.0 + square * (17.0 / 14336.0))));
         return 0.5 * libm::log(a) + series - libm::lgamma(0.5);
     }
     libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b)
@@ -195,7 +195,10 @@ mod tests {
         close(student_quantile(0.975, 99_999.999_999), student_quantile(0.975, 100_000.0));
         // Cornish–Fisher: z + (z³ + z)/(4ν) + …, next term below 1e-12 here.
         let z = NORMAL_95;
-        close(student_quantile(0.975, 1e6), z + (z * z * z + z) / 4e6 + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96e12);
+        close(
+            student_quantile(0.975, 1e6),
+            z + (z * z * z + z) / 4e6 + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96e12,
+        );
     }
 
     #[test]

@@ -59,9 +59,7 @@ fn model(case: &Value) -> Option<Uncertain> {
             let r = x(&format!("R{i}"));
             sum + Uncertain::new(r.value(), SourceId::new("Rs"), r.standard_uncertainty(), None).unwrap()
         }),
-        "EURACHEM-A1" => {
-            over(&(&x("m") * &x("P")).scale(1000.0), &(x("Vflask") + x("Vrep") + x("Vtemp")))
-        }
+        "EURACHEM-A1" => over(&(&x("m") * &x("P")).scale(1000.0), &(x("Vflask") + x("Vrep") + x("Vtemp"))),
         "JCGM101-9.2.2" | "JCGM101-9.2.3" => x("x1") + x("x2") + x("x3") + x("x4"),
         "JCGM101-9.3" => {
             let inverse = over(&one(1.0), &x("rho_W")) - over(&one(1.0), &x("rho_R"));
@@ -119,11 +117,11 @@ fn first_order_cases() {
         let id = case["id"].as_str().unwrap();
         let Some(y) = model(case) else { continue };
         let expected = &case["expected"];
-        let expected = ["gum", "gum_first_order"].iter().map(|k| &expected[*k]).find(|e| e.is_object()).unwrap_or(expected);
+        let expected =
+            ["gum", "gum_first_order"].iter().map(|k| &expected[*k]).find(|e| e.is_object()).unwrap_or(expected);
         let tolerance = &case["tolerance"];
-        let relative = |keys: &[&str], default: f64| {
-            keys.iter().find_map(|key| tolerance[*key].as_f64()).unwrap_or(default)
-        };
+        let relative =
+            |keys: &[&str], default: f64| keys.iter().find_map(|key| tolerance[*key].as_f64()).unwrap_or(default);
         let wanted = expected["y"].as_f64().unwrap();
         let y_tolerance =
             tolerance["y_abs"].as_f64().unwrap_or_else(|| relative(&["y_rel", "gum_rel"], 1e-9) * wanted.abs());

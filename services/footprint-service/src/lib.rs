@@ -1,1 +1,11 @@
-//! footprint-service.
+//! Evidence and a plant file in, a footprint statement out; kept, listed, recomputed.
+//!
+//! It holds no readings: it asks metering for the evidence of a site and period.
+
+pub mod config;
+mod convert;
+mod error;
+mod service;
+
+pub use config::Config;
+pub use service::{FootprintService, ROWS};

@@ -1,0 +1,64 @@
+//! What can go wrong, in words for the person at the client.
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// Why a call gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Certificate, key or authority cannot be used.
+    #[error("{what}: {problem}")]
+    Identity {
+        /// Which of them.
+        what: &'static str,
+        /// Why.
+        problem: String,
+    },
+    /// The server refused, with its stable reason.
+    #[error("{message} [{reason}]")]
+    Refused {
+        /// Canonical code.
+        code: Code,
+        /// Stable reason, or the code where the server gave none.
+        reason: String,
+        /// The server's words.
+        message: String,
+        /// Fields that do not fit: path and description.
+        fields: Vec<(String, String)>,
+        /// What is variable in the message.
+        metadata: Vec<(String, String)>,
+    },
+    /// What the server sent is not what it must be.
+    #[error("the server's answer cannot be used: {what}")]
+    Answer {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A statement could not be signed.
+    #[error("the statement could not be signed: {0}")]
+    Sign(#[from] cose::sign1::Sign1Error),
+}
+
+impl From<Status> for ClientError {
+    fn from(status: Status) -> Self {
+        let info = status.get_details_error_info();
+        let fields = status.get_details_bad_request().map_or_else(Vec::new, |bad| {
+            bad.field_violations.into_iter().map(|v| (v.field, v.description)).collect()
+        });
+        let (reason, metadata) = match info {
+            Some(info) => (info.reason, info.metadata.into_iter().collect()),
+            None => (format!("{:?}", status.code()).to_uppercase(), Vec::new()),
+        };
+        ClientError::Refused { code: status.code(), reason, message: status.message().to_owned(), fields, metadata }
+    }
+}
+
+impl ClientError {
+    /// The stable reason of a refusal.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            ClientError::Refused { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the service needs to start.
+
+use std::sync::Arc;
+
+use runtime::Clock;
+use store::RegistryStore;
+use tonic::transport::Channel;
+
+/// Everything the service is made from.
+pub struct Config {
+    /// Rows.
+    pub store: Arc<dyn RegistryStore>,
+    /// Time.
+    pub clock: Clock,
+    /// Holds the evidence.
+    pub metering: Channel,
+}

@@ -1,0 +1,208 @@
+//! Handlers: wire words in, record words out.
+
+use std::sync::Arc;
+
+use proto::fields::Fields;
+use proto::footprint as wire;
+use proto::footprint::footprint_service_server::FootprintService as Rpc;
+use proto::metering::StreamEvidenceRequest;
+use proto::metering::metering_service_client::MeteringServiceClient;
+use record::evidence::{Evidence, MAX_BYTES};
+use record::footprint::FootprintStatement;
+use record::name;
+use record::plant::Plant;
+use runtime::access::{Row, Who};
+use runtime::error::Finish;
+use runtime::once::{Begin, check_request_id};
+use runtime::resources::{Change, PageRequest};
+use runtime::{Caller, Clock, Refusal, Resources, Role};
+use store::{Batch, Committed, Namespace, Part, RegistryStore};
+use tokio_stream::StreamExt;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+
+use crate::config::Config;
+use crate::convert;
+use crate::error::{self, DOMAIN};
+
+const READERS: Who = Who::Roles(&[Role::Exporter, Role::Service]);
+
+/// Rows of the caller table.
+pub const ROWS: &[Row] = &[
+    ("/touchstone.footprint.v1.FootprintService/ComputeFootprint", Who::Roles(&[Role::Exporter])),
+    ("/touchstone.footprint.v1.FootprintService/GetFootprint", READERS),
+    ("/touchstone.footprint.v1.FootprintService/ListFootprints", READERS),
+    ("/touchstone.footprint.v1.FootprintService/FindFootprint", Who::Roles(&[Role::Service])),
+    ("/touchstone.footprint.v1.FootprintService/RecomputeFootprint", READERS),
+];
+
+/// The service.
+pub struct FootprintService {
+    resources: Resources,
+    store: Arc<dyn RegistryStore>,
+    clock: Clock,
+    metering: MeteringServiceClient<Channel>,
+}
+
+fn digests() -> Result<Part, Refusal> {
+    Part::index("footprint").ok_or_else(|| Refusal::internal(DOMAIN, "the index of digests has no part"))
+}
+
+impl FootprintService {
+    /// The service.
+    pub fn new(config: Config) -> Self {
+        Self {
+            resources: Resources::new(config.store.clone(), DOMAIN),
+            store: config.store,
+            clock: config.clock,
+            metering: MeteringServiceClient::new(config.metering)
+                .max_decoding_message_size(runtime::server::MAX_MESSAGE_BYTES),
+        }
+    }
+
+    async fn evidence(&self, plant: &Plant) -> Result<Evidence, Refusal> {
+        let request = StreamEvidenceRequest {
+            parent: plant.site.clone(),
+            period: Some(proto::interval(plant.period.start, Some(plant.period.end))),
+        };
+        let failed = |status: Status| error::metering(&status, &plant.site);
+        let mut pieces = self.metering.clone().stream_evidence(request).await.map_err(failed)?.into_inner();
+        let mut bytes = Vec::new();
+        while let Some(piece) = pieces.next().await {
+            bytes.extend(piece.map_err(failed)?.data);
+            if bytes.len() > MAX_BYTES {
+                return Err(Refusal::internal(DOMAIN, "metering sent more evidence than a file may have"));
+            }
+        }
+        Evidence::from_bytes(&bytes).map_err(|e| Refusal::internal(DOMAIN, &format!("evidence: {e}")))
+    }
+
+    async fn compute(&self, plant: &Plant, product: &str) -> Result<FootprintStatement, Refusal> {
+        let evidence = self.evidence(plant).await?;
+        let computed = match product {
+            "" => footprint::compute(plant, &evidence),
+            name => footprint::compute_product(plant, &evidence, name),
+        };
+        computed.map_err(|e| error::compute(&e))
+    }
+
+    fn own(&self, caller: &Caller, pattern: &'static str, field: &str, resource: &str) -> Result<(), Refusal> {
+        let mut fields = Fields::new();
+        let organization = fields.check(field, name::parts(pattern, resource)).map(|parts| parts[0]);
+        fields.finish(DOMAIN)?;
+        self.resources.own(caller, organization.unwrap_or(""))
+    }
+}
+
+#[tonic::async_trait]
+impl Rpc for FootprintService {
+    async fn compute_footprint(
+        &self,
+        request: Request<wire::ComputeFootprintRequest>,
+    ) -> Result<Response<wire::Footprint>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let mut fields = Fields::new();
+        check_request_id(&mut fields, &request.request_id);
+        let owner = fields.check("parent", name::parts(name::SITE, &request.parent)).map(|parts| parts[0]);
+        fields.check("footprint_id", name::check_id(&request.footprint_id));
+        fields.text("plant_toml", &request.plant_toml, record::plant::MAX_BYTES);
+        fields.finish(DOMAIN)?;
+        self.resources.own(&caller, owner.unwrap_or(""))?;
+        let resource = format!("{}/footprints/{}", request.parent, request.footprint_id);
+        let change = Change {
+            caller: &caller,
+            method: "FootprintService/ComputeFootprint",
+            request_id: &request.request_id,
+            request: &request,
+        };
+        let once = match self.resources.begin(&change, &resource).await? {
+            Begin::Again(answer) => return Ok(Response::new(answer)),
+            Begin::Now(once) => once,
+        };
+        let plant = Plant::from_toml(&request.plant_toml).map_err(|e| error::plant(&e))?;
+        if plant.site != request.parent {
+            let mut fields = Fields::new();
+            fields.refuse("plant_toml", format!("site.name is {}, parent is {}", plant.site, request.parent));
+            fields.finish(DOMAIN)?;
+        }
+        let statement = self.compute(&plant, &request.product).await?;
+        // Step 1: where the digest leads. Step 2: the footprint. What is acknowledged is found by its digest.
+        let mut intent = Batch::new();
+        intent.put(Namespace::Digest, statement.digest().0.to_vec(), resource.clone());
+        let written = self.store.commit(&digests()?, intent).await.map_err(|e| Refusal::store(DOMAIN, &e))?;
+        if !matches!(written, Committed::Yes(_)) {
+            let unknown = store::StoreError::Unavailable("the index of digests was not written".into());
+            return Err(Refusal::store(DOMAIN, &unknown).into());
+        }
+        let made = convert::footprint(resource.clone(), request.plant_toml.clone(), &statement, (self.clock)());
+        let made = self.resources.create(&once, "footprint", &resource, made, Batch::new()).await?;
+        Ok(Response::new(made))
+    }
+
+    async fn get_footprint(
+        &self,
+        request: Request<wire::GetFootprintRequest>,
+    ) -> Result<Response<wire::Footprint>, Status> {
+        self.own(&Caller::of(&request), name::FOOTPRINT, "name", &request.get_ref().name)?;
+        Ok(Response::new(self.resources.get("footprint", &request.get_ref().name).await?))
+    }
+
+    async fn list_footprints(
+        &self,
+        request: Request<wire::ListFootprintsRequest>,
+    ) -> Result<Response<wire::ListFootprintsResponse>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        self.own(&caller, name::SITE, "parent", &request.parent)?;
+        let page = PageRequest { size: request.page_size, token: &request.page_token };
+        let (footprints, next_page_token) =
+            self.resources.list(&format!("{}/footprints", request.parent), page).await?;
+        Ok(Response::new(wire::ListFootprintsResponse { footprints, next_page_token }))
+    }
+
+    async fn find_footprint(
+        &self,
+        request: Request<wire::FindFootprintRequest>,
+    ) -> Result<Response<wire::Footprint>, Status> {
+        let mut fields = Fields::new();
+        fields.digest("statement_sha256", &request.get_ref().statement_sha256);
+        fields.finish(DOMAIN)?;
+        let digest = &request.get_ref().statement_sha256;
+        let name = self
+            .store
+            .get(&digests()?, Namespace::Digest, digest)
+            .await
+            .map_err(|e| Refusal::store(DOMAIN, &e))?
+            .and_then(|name| String::from_utf8(name).ok());
+        let unknown = || Refusal::not_found(DOMAIN, "footprint", "with this statement digest");
+        let found: Option<wire::Footprint> = match name {
+            None => None,
+            Some(name) => self.resources.find(&name).await?,
+        };
+        Ok(Response::new(found.filter(|found| &found.statement_sha256 == digest).ok_or_else(unknown)?))
+    }
+
+    async fn recompute_footprint(
+        &self,
+        request: Request<wire::RecomputeFootprintRequest>,
+    ) -> Result<Response<wire::RecomputeFootprintResponse>, Status> {
+        let name = request.get_ref().name.clone();
+        self.own(&Caller::of(&request), name::FOOTPRINT, "name", &name)?;
+        let held: wire::Footprint = self.resources.get("footprint", &name).await?;
+        let damaged = || Refusal::internal(DOMAIN, "a stored footprint cannot be read");
+        let statement = FootprintStatement::from_bytes(&held.statement).map_err(|_| damaged())?;
+        let plant = Plant::from_toml(&held.plant_toml).map_err(|_| damaged())?;
+        let evidence = self.evidence(&plant).await?;
+        let again = footprint::compute_product(&plant, &evidence, &statement.product.name)
+            .map_err(|e| error::compute(&e))?;
+        let first_difference = match footprint::recompute(&statement, &plant, &evidence) {
+            Ok(()) => String::new(),
+            Err(difference) => difference.to_string(),
+        };
+        Ok(Response::new(wire::RecomputeFootprintResponse {
+            recomputed_sha256: again.digest().0.to_vec(),
+            first_difference,
+        }))
+    }
+}

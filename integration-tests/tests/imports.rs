@@ -46,17 +46,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("touchstone-client", &["proto", "record", "cose", "tlog", "verify"]),
     (
         "touchctl",
-        &[
-            "touchstone-client",
-            "footprint",
-            "uncertainty",
-            "metering",
-            "tlog",
-            "verify",
-            "record",
-            "proto",
-            "cose",
-        ],
+        &["touchstone-client", "footprint", "uncertainty", "metering", "tlog", "verify", "record", "proto", "cose"],
     ),
 ];
 

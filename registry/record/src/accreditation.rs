@@ -57,7 +57,8 @@ pub struct OutOfScope {
 impl Scope {
     /// How many clauses hold, and the first that does not.
     fn judge(&self, query: &ScopeQuery<'_>) -> (usize, Option<OutOfScope>) {
-        let outside = |clause, asked: &str, covered: String| Some(OutOfScope { clause, asked: asked.to_owned(), covered });
+        let outside =
+            |clause, asked: &str, covered: String| Some(OutOfScope { clause, asked: asked.to_owned(), covered });
         let has = |list: &[String], item: &str| list.iter().any(|x| x == item);
         if self.scheme != query.scheme {
             return (0, outside("scheme", query.scheme, self.scheme.clone()));
@@ -172,7 +173,10 @@ impl Accreditation {
                 registered_name: grant.body.1,
                 registered_id: grant.number,
                 registered_date: grant.from.to_zoned(jiff::tz::TimeZone::UTC).date(),
-                id_scheme: IdentifierScheme::new(&grant.issuer.0, &format!("Accreditation numbers of {}", grant.issuer.1)),
+                id_scheme: IdentifierScheme::new(
+                    &grant.issuer.0,
+                    &format!("Accreditation numbers of {}", grant.issuer.1),
+                ),
                 registrar: Party::new(&grant.issuer.0, &grant.issuer.1),
                 register_type: text("accreditation"),
                 organization: grant.organization,
@@ -204,7 +208,10 @@ impl Accreditation {
         }
         // Classes are matched by their beginning: an empty one would cover everything.
         if subject.accreditation_scope.iter().any(|scope| scope.product_classes.iter().any(String::is_empty)) {
-            return Err(PayloadError::rule("credentialSubject.accreditationScope.productClasses", "must not be empty text"));
+            return Err(PayloadError::rule(
+                "credentialSubject.accreditationScope.productClasses",
+                "must not be empty text",
+            ));
         }
         if subject.signing_certificates.is_empty() {
             return Err(PayloadError::rule("credentialSubject.signingCertificates", "name at least one certificate"));
@@ -232,6 +239,10 @@ impl Accreditation {
                 _ => {}
             }
         }
-        Err(nearest.1.unwrap_or(OutOfScope { clause: "scheme", asked: query.scheme.to_owned(), covered: String::new() }))
+        Err(nearest.1.unwrap_or(OutOfScope {
+            clause: "scheme",
+            asked: query.scheme.to_owned(),
+            covered: String::new(),
+        }))
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::footprint::{DecisionResult, DecisionRule, FootprintStatement, ResultValue};
 use crate::json::{self, Digest, NumberToken, PayloadError};
 use crate::name;
 
@@ -227,6 +228,49 @@ pub struct Measurement {
     /// Decision, where the scheme has a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<ConformityDecision>,
+}
+
+impl Measurement {
+    /// What a certificate says of a footprint statement, for goods made from the start of its period until
+    /// `goods_until`.
+    pub fn of(statement: &FootprintStatement, goods_until: Timestamp) -> Self {
+        let result = |result: &ResultValue| MeasuredResult {
+            value: result.value.to_string(),
+            standard_uncertainty: result.standard_uncertainty.to_string(),
+            expanded_uncertainty: result.expanded_uncertainty.to_string(),
+            coverage_factor: result.coverage_factor.to_string(),
+        };
+        let quality = &statement.quality;
+        Measurement {
+            unit: statement.total.unit.to_string(),
+            direct: result(&statement.direct),
+            indirect: result(&statement.indirect),
+            total: result(&statement.total),
+            goods_from: statement.period.start,
+            goods_until,
+            gap_share: quality.gap_share.to_string(),
+            calibration_coverage: quality.calibration_coverage_share.to_string(),
+            primary_data_share: quality.primary_data_share.to_string(),
+            gwp_set: statement.method.gwp_set.clone(),
+            factor_set: statement.method.factor_set.clone(),
+            evidence_root: Digest(statement.inputs.evidence_root.0),
+            statement: Digest(statement.digest().0),
+            decision: statement.decision.as_ref().map(|decision| ConformityDecision {
+                limit: decision.limit.value.to_string(),
+                rule: match &decision.rule {
+                    DecisionRule::Simple => "simple".to_owned(),
+                    DecisionRule::Guarded { multiple } => format!("guarded, w = {multiple} u"),
+                },
+                probability: decision.probability_of_conformity.to_string(),
+                result: match decision.result {
+                    DecisionResult::Conforms => "conforms",
+                    DecisionResult::DoesNotConform => "does-not-conform",
+                    DecisionResult::Inconclusive => "inconclusive",
+                }
+                .to_owned(),
+            }),
+        }
+    }
 }
 
 /// UNTP `ConformityAssessment` with our measurement.
@@ -477,10 +521,16 @@ impl Certificate {
             return Err(PayloadError::rule("credentialSubject.conformityAssessment", "exactly one assessment"));
         };
         if assessment.assessed_product.len() != 1 {
-            return Err(PayloadError::rule("credentialSubject.conformityAssessment.assessedProduct", "exactly one product"));
+            return Err(PayloadError::rule(
+                "credentialSubject.conformityAssessment.assessedProduct",
+                "exactly one product",
+            ));
         }
         if assessment.assessed_facility.len() != 1 {
-            return Err(PayloadError::rule("credentialSubject.conformityAssessment.assessedFacility", "exactly one facility"));
+            return Err(PayloadError::rule(
+                "credentialSubject.conformityAssessment.assessedFacility",
+                "exactly one facility",
+            ));
         }
         let measured = &assessment.measurement;
         if measured.goods_from >= measured.goods_until {
@@ -498,7 +548,8 @@ impl Certificate {
         }
         let figures = [&measured.direct, &measured.indirect, &measured.total];
         for figure in figures {
-            for text in [&figure.value, &figure.standard_uncertainty, &figure.expanded_uncertainty, &figure.coverage_factor]
+            for text in
+                [&figure.value, &figure.standard_uncertainty, &figure.expanded_uncertainty, &figure.coverage_factor]
             {
                 if NumberToken::new(text).is_none() {
                     return Err(PayloadError::rule("measurement", format!("{text:?} is no plain decimal")));

@@ -12,7 +12,9 @@ pub enum NameError {
         pattern: &'static str,
     },
     /// A part that is no id.
-    #[error("{id:?} is no id: 1 to 63 lower-case letters, digits and hyphens, starting and ending with a letter or digit")]
+    #[error(
+        "{id:?} is no id: 1 to 63 lower-case letters, digits and hyphens, starting and ending with a letter or digit"
+    )]
     Id {
         /// What was given.
         id: String,

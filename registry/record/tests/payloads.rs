@@ -109,7 +109,10 @@ fn schemas_are_closed() {
     let genuine = text();
     let rows: &[(&str, String)] = &[
         ("unknown member", genuine.replacen("\"name\":", "\"nickname\":\"x\",\"name\":", 1)),
-        ("duplicate member", genuine.replacen("\"validFrom\":", "\"validFrom\":\"2026-01-01T00:00:00Z\",\"validFrom\":", 1)),
+        (
+            "duplicate member",
+            genuine.replacen("\"validFrom\":", "\"validFrom\":\"2026-01-01T00:00:00Z\",\"validFrom\":", 1),
+        ),
         ("duplicate inner member", genuine.replacen("\"gwpSet\":", "\"gwpSet\":\"AR4\",\"gwpSet\":", 1)),
         ("missing member", genuine.replacen("\"gwpSet\":\"AR5\",", "", 1)),
         ("null", genuine.replacen("\"gwpSet\":\"AR5\"", "\"gwpSet\":null", 1)),
@@ -127,18 +130,23 @@ fn schemas_are_closed() {
         assert!(matches!(Certificate::from_payload(text.as_bytes()), Err(PayloadError::Schema { .. })), "{name}");
     }
     let long = " ".repeat(json::MAX_BYTES + 1);
-    assert!(matches!(Certificate::from_payload(long.as_bytes()), Err(PayloadError::TooLarge { size }) if size == long.len()));
+    assert!(
+        matches!(Certificate::from_payload(long.as_bytes()), Err(PayloadError::TooLarge { size }) if size == long.len())
+    );
 }
 
 #[test]
 fn number_tokens() {
-    for text in ["0", "-0", "1", "-1.5", "0.1", "10", "123456789012345678901234567890.123456789", "0.7852147410358565"] {
+    for text in ["0", "-0", "1", "-1.5", "0.1", "10", "123456789012345678901234567890.123456789", "0.7852147410358565"]
+    {
         let token = NumberToken::new(text).unwrap_or_else(|| panic!("{text}"));
         assert_eq!(json::write(&token), text.as_bytes());
         assert_eq!(json::read::<NumberToken>(text.as_bytes()).unwrap(), token);
     }
     let long = "1".repeat(41);
-    for text in ["", "-", "+1", "01", "-01", "1.", ".1", "1e5", "1E5", "NaN", "Infinity", " 1", "1 ", "1,5", "0x1", "1_0", &long] {
+    for text in [
+        "", "-", "+1", "01", "-01", "1.", ".1", "1e5", "1E5", "NaN", "Infinity", " 1", "1 ", "1,5", "0x1", "1_0", &long,
+    ] {
         assert_eq!(NumberToken::new(text), None, "{text:?}");
     }
 }
@@ -200,8 +208,16 @@ fn scope_names_the_clause_and_the_nearest_cover() {
         (ScopeQuery { product_class: "252", ..genuine }, "product class", "72"),
         // Two lines know the product: the one that comes first of those is named, not the steel line.
         (ScopeQuery { country: "DE", ..genuine }, "country", "CN"),
-        (ScopeQuery { at: at("2027-01-01T00:00:00Z"), ..genuine }, "date", "2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z"),
-        (ScopeQuery { at: at("2028-01-01T00:00:00Z"), ..genuine }, "date", "2026-01-01T00:00:00Z to 2028-01-01T00:00:00Z"),
+        (
+            ScopeQuery { at: at("2027-01-01T00:00:00Z"), ..genuine },
+            "date",
+            "2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z",
+        ),
+        (
+            ScopeQuery { at: at("2028-01-01T00:00:00Z"), ..genuine },
+            "date",
+            "2026-01-01T00:00:00Z to 2028-01-01T00:00:00Z",
+        ),
     ];
     for (query, clause, covered) in rows {
         let outside = granted.covers(&query).unwrap_err();
@@ -211,13 +227,14 @@ fn scope_names_the_clause_and_the_nearest_cover() {
 
 #[test]
 fn accreditations_refused() {
-    let read = |change: fn(&mut Accreditation)| {
+    type Change = fn(&mut Accreditation);
+    let read = |change: Change| {
         let mut made = accreditation(vec![scope("2523", "CN")]);
         change(&mut made);
         Accreditation::from_payload(&json::write(&made))
     };
     assert_eq!(read(|_| ()).unwrap(), accreditation(vec![scope("2523", "CN")]));
-    let rows: [(fn(&mut Accreditation), &str); 8] = [
+    let rows: [(Change, &str); 8] = [
         (|a| a.issuer.id = "ab".into(), "issuer.id"),
         (|a| a.credential_subject.id = "cb".into(), "credentialSubject.id"),
         (|a| a.credential_subject.organization = "C B".into(), "credentialSubject.organization"),

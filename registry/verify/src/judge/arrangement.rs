@@ -86,9 +86,13 @@ impl Court<'_> {
             );
         };
         let relative = number(&measured.total.expanded_uncertainty) / number(&measured.total.value).abs();
+        // Asked as "is it within", so that what is not a number is not.
+        let gaps_within = number(&measured.gap_share) <= number(&arrangement.max_gap_share);
+        let calibration_within =
+            number(&measured.calibration_coverage) >= number(&arrangement.min_calibration_coverage);
+        let uncertainty_within = relative <= number(&arrangement.max_relative_uncertainty);
         let mut fits = true;
-        // Written so that what is not a number does not fit.
-        if !(number(&measured.gap_share) <= number(&arrangement.max_gap_share)) {
+        if !gaps_within {
             fits = false;
             below(
                 self,
@@ -96,7 +100,7 @@ impl Court<'_> {
                 format!("gaps are {} of the data, at most {}", measured.gap_share, arrangement.max_gap_share),
             );
         }
-        if !(number(&measured.calibration_coverage) >= number(&arrangement.min_calibration_coverage)) {
+        if !calibration_within {
             fits = false;
             below(
                 self,
@@ -107,7 +111,7 @@ impl Court<'_> {
                 ),
             );
         }
-        if !(relative <= number(&arrangement.max_relative_uncertainty)) {
+        if !uncertainty_within {
             fits = false;
             below(
                 self,

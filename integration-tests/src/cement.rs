@@ -493,7 +493,7 @@ fn analyses(random: &mut SplitMix64) -> Vec<LaboratoryAnalysis> {
         let half: Vec<i64> = (0..6).map(|_| random.below(2 * spread + 1) - spread as i64).collect();
         let deviations = half.iter().copied().chain(half.iter().map(|d| -d));
         for (month, deviation) in (1i8..).zip(deviations) {
-            let id = format!("GEN-LAB-2023-{month:02}-{:02}", number + 1);
+            let id = format!("gen-lab-2023-{month:02}-{:02}", number + 1);
             found.push(LaboratoryAnalysis {
                 sample: format!("{}-2023-{month:02}", determination.material),
                 material: determination.material.to_owned(),

@@ -378,7 +378,8 @@ pub async fn recompute(client: &Client, application: &str) -> Result<Recomputed,
     }
     let mut file = |file: certification::EvidenceFile| files.remove(&(file as i32)).unwrap_or_default();
     let plant_toml = file(certification::EvidenceFile::Plant);
-    let statement = FootprintStatement::from_bytes(&file(certification::EvidenceFile::Statement)).map_err(|e| wrong(&e))?;
+    let statement =
+        FootprintStatement::from_bytes(&file(certification::EvidenceFile::Statement)).map_err(|e| wrong(&e))?;
     let evidence = file(certification::EvidenceFile::Evidence);
     let evidence_bytes = evidence.len();
     let evidence = Evidence::from_bytes(&evidence).map_err(|e| wrong(&e))?;
@@ -444,10 +445,7 @@ pub fn certificate(
         scheme: (statement.method.scheme.clone(), "EU CBAM, transitional rules".into()),
         method: (format!("{BASE}/methods/{}", statement.method.id), statement.method.id.clone()),
         accreditation_body: (cast.accreditation_body.did.into(), cast.accreditation_body.name.into()),
-        accreditation: (
-            format!("{BASE}/accreditations/{}", accreditation.0),
-            Digest::of(&accreditation.1.entry),
-        ),
+        accreditation: (format!("{BASE}/accreditations/{}", accreditation.0), Digest::of(&accreditation.1.entry)),
         product: (
             format!("{BASE}/products/{}", id_of(&statement.product.name)),
             statement.product.name.clone(),
@@ -600,9 +598,10 @@ fn registry_key(jwk: &str) -> Result<record::registry::Jwk, WorldError> {
 /// A bundle that cannot be read.
 pub fn flip_one_bit(bundle: &[u8]) -> Result<Vec<u8>, WorldError> {
     let mut bundle = Bundle::from_bytes(bundle).map_err(|e| WorldError(e.to_string()))?;
-    let needle = b"\"value\":\"0.";
+    let needle = b"\"standardUncertainty\":\"0.";
     let entry = &mut bundle.certificate.entry;
-    let at = entry.windows(needle.len()).position(|window| window == needle).map_or(entry.len() / 2, |at| at + 11);
+    let at =
+        entry.windows(needle.len()).position(|window| window == needle).map_or(entry.len() / 2, |at| at + needle.len());
     entry[at] ^= 1;
     Ok(bundle.to_bytes())
 }

@@ -42,9 +42,9 @@ pub enum ClientError {
 impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
         let info = status.get_details_error_info();
-        let fields = status.get_details_bad_request().map_or_else(Vec::new, |bad| {
-            bad.field_violations.into_iter().map(|v| (v.field, v.description)).collect()
-        });
+        let fields = status
+            .get_details_bad_request()
+            .map_or_else(Vec::new, |bad| bad.field_violations.into_iter().map(|v| (v.field, v.description)).collect());
         let (reason, metadata) = match info {
             Some(info) => (info.reason, info.metadata.into_iter().collect()),
             None => (format!("{:?}", status.code()).to_uppercase(), Vec::new()),

@@ -13,9 +13,7 @@ use integration_tests::world::{World, WorldError};
 use jiff::Timestamp;
 use metering::interval_csv::{self, CsvOptions, IntervalSeries};
 use record::footprint::FootprintStatement;
-use record::instrument::{
-    Calibration, Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256,
-};
+use record::instrument::{Calibration, Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256};
 use record::status::{GoodsRule, State};
 use touchstone_client::ClientError;
 use verify::{Outcome, Question, Trust, Verdict, judge_file};
@@ -99,11 +97,20 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
 
     step(1, "An installation with everybody's keys");
     let mut world = World::start(&arguments.out.join("world")).await?;
-    say(&format!("All services run in this process: gRPC over mTLS on {}, public reading on http://{}.", world.grpc, world.http));
+    say(&format!(
+        "All services run in this process: gRPC over mTLS on {}, public reading on http://{}.",
+        world.grpc, world.http
+    ));
     say("RocksDB and the log are in a fresh folder; TLS 1.3 with a certificate for each person:");
-    for caller in
-        [cast::accreditor(), cast::reviewer(), cast::decider(), cast::exporter(), cast::regulator(), cast::supervisor(), cast::operator()]
-    {
+    for caller in [
+        cast::accreditor(),
+        cast::reviewer(),
+        cast::decider(),
+        cast::exporter(),
+        cast::regulator(),
+        cast::supervisor(),
+        cast::operator(),
+    ] {
         say(&format!("  {}", caller.uri()));
     }
     let ground = story::lay_ground(&world).await?;
@@ -137,11 +144,15 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
     let decider = world.client(&cast::decider())?;
     story::decide(&decider, &application).await?;
     let product_class = statement.product.cn_code.clone();
-    let certificate = story::certificate(&world, NUMBER, ("ea-0001", &ground.accreditation), &statement, &product_class)?;
+    let certificate =
+        story::certificate(&world, NUMBER, ("ea-0001", &ground.accreditation), &statement, &product_class)?;
     let registered = story::sign_and_register(&world, &decider, &certificate).await?;
     story::record_certificate(&decider, &application, &certificate, &registered).await?;
     say("Dan (decider, another person) grants it and signs in his own client with the body's own key:");
-    say(&format!("COSE_Sign1 over {} bytes of UNTP credential. The registry checks the accreditation in the log", certificate.to_payload().len()));
+    say(&format!(
+        "COSE_Sign1 over {} bytes of UNTP credential. The registry checks the accreditation in the log",
+        certificate.to_payload().len()
+    ));
     say(&format!("and sequences the statement: leaf {}.", registered.index));
     let receipt = story_receipt(&decider, registered.index).await?;
     let bundle = story::bundle(&world.client(&cast::regulator())?, NUMBER, 0).await?;
@@ -165,7 +176,10 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
     let trust = Trust::from_toml(&trust_toml).map_err(words)?;
     let online = story::verify_online(&regulator, NUMBER, 0).await?;
     let online = online.verdict.unwrap_or_default();
-    say(&format!("By gRPC, under her own arrangement: {}", online.outcome().as_str_name().trim_start_matches("OUTCOME_")));
+    say(&format!(
+        "By gRPC, under her own arrangement: {}",
+        online.outcome().as_str_name().trim_start_matches("OUTCOME_")
+    ));
     if online.outcome() != proto::verification::Outcome::Accepted {
         return Err(WorldError(format!("the online verdict is {:?}", online.reasons)));
     }
@@ -178,14 +192,25 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
     say("Now four things that must fail.");
     let flipped = story::flip_one_bit(&bundle)?;
     artefacts.write("bundle-flipped-bit.cbor", &flipped)?;
-    refusal("One bit of the credential flipped, the file's checksum redone", &judge_now(&flipped, &trust), "SIGNATURE_INVALID")?;
+    refusal(
+        "One bit of the credential flipped, the file's checksum redone",
+        &judge_now(&flipped, &trust),
+        "SIGNATURE_INVALID",
+    )?;
     let swapped = swapped(&regulator, &bundle, &ground.other_accreditation, &trust).await?;
     artefacts.write("bundle-other-accreditation.cbor", &swapped)?;
-    refusal("The body's genuine accreditation for aluminium put in", &judge_now(&swapped, &trust), "ACCREDITATION_SCOPE")?;
-    let outside = story::certificate(&world, "gc-2026-0002", ("ea-0001", &ground.accreditation), &statement, "76011000")?;
+    refusal(
+        "The body's genuine accreditation for aluminium put in",
+        &judge_now(&swapped, &trust),
+        "ACCREDITATION_SCOPE",
+    )?;
+    let outside =
+        story::certificate(&world, "gc-2026-0002", ("ea-0001", &ground.accreditation), &statement, "76011000")?;
     match story::sign_and_register(&world, &decider, &outside).await {
         Err(ClientError::Refused { reason, message, .. }) if reason == "ACCREDITATION_OUT_OF_SCOPE" => {
-            say("- The body signs a certificate for aluminium under its cement accreditation and tries to register it:");
+            say(
+                "- The body signs a certificate for aluminium under its cement accreditation and tries to register it:",
+            );
             say(&format!("    refused by the registry, {reason}: {message}"));
         }
         other => return Err(WorldError(format!("the registry should have refused: {other:?}"))),
@@ -195,15 +220,39 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
         story::change_state(&world, &decider, &certificate, State::Withdrawn, GoodsRule::NoGoods, reason).await?;
     let withdrawn = story::bundle(&regulator, NUMBER, event.index + 1).await?;
     artefacts.write("bundle-withdrawn.cbor", &withdrawn)?;
-    refusal("The certificate after the body has withdrawn it", &judge_now(&withdrawn, &trust), "CERTIFICATE_WITHDRAWN")?;
-    say("  (The bundle of before still proves what was true before, as of that date; it grows stale, never valid again.)");
+    refusal(
+        "The certificate after the body has withdrawn it",
+        &judge_now(&withdrawn, &trust),
+        "CERTIFICATE_WITHDRAWN",
+    )?;
+    say(
+        "  (The bundle of before still proves what was true before, as of that date; it grows stale, never valid again.)",
+    );
 
     step(6, "What there is now");
     table(&[
         ("what", "value", "proof"),
         ("electricity", &electricity(&case), "readings, evidence root in statement.json"),
-        ("direct", &format!("{} ± {} {}", statement.direct.value, short(&statement.direct.expanded_uncertainty), statement.direct.unit), "statement.json, recomputed by the body"),
-        ("indirect", &format!("{} ± {} {}", statement.indirect.value, short(&statement.indirect.expanded_uncertainty), statement.indirect.unit), "statement.json, recomputed by the body"),
+        (
+            "direct",
+            &format!(
+                "{} ± {} {}",
+                statement.direct.value,
+                short(&statement.direct.expanded_uncertainty),
+                statement.direct.unit
+            ),
+            "statement.json, recomputed by the body",
+        ),
+        (
+            "indirect",
+            &format!(
+                "{} ± {} {}",
+                statement.indirect.value,
+                short(&statement.indirect.expanded_uncertainty),
+                statement.indirect.unit
+            ),
+            "statement.json, recomputed by the body",
+        ),
         ("certificate", NUMBER, "certificate.cose (COSE_Sign1, ES256)"),
         ("log entry", &format!("leaf {}", registered.index), "receipt.cbor (RFC 9942), checkpoint.txt (C2SP)"),
         ("verdict", "ACCEPTED, later withdrawn", "bundle.cbor + trust.toml, offline"),
@@ -217,7 +266,9 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
         ("bundle-other-accreditation.cbor", "refused: ACCREDITATION_SCOPE"),
         ("bundle-withdrawn.cbor", "refused: CERTIFICATE_WITHDRAWN"),
     ] {
-        say(&format!("  target/release/touchctl verify --offline {out}/{file} --trust {out}/trust.toml    # {comment}"));
+        say(&format!(
+            "  target/release/touchctl verify --offline {out}/{file} --trust {out}/trust.toml    # {comment}"
+        ));
     }
     world.stop().await?;
     println!("\nTold in {:.1} s.", began.elapsed().as_secs_f64());
@@ -242,7 +293,9 @@ async fn send(client: &touchstone_client::Client, case: &Case) -> Result<(String
     match case {
         Case::Generated(cement) => {
             say("The case is the European Commission's published cement example. Its annual figures are published;");
-            say("everything finer (readings, weigh tickets, analyses) is GENERATED here from a fixed seed so that it sums");
+            say(
+                "everything finer (readings, weigh tickets, analyses) is GENERATED here from a fixed seed so that it sums",
+            );
             say("to them exactly.");
             let sent = story::send_evidence(client, cement).await?;
             let report = sent.reports.first().cloned().unwrap_or_default();
@@ -252,7 +305,11 @@ async fn send(client: &touchstone_client::Client, case: &Case) -> Result<(String
             ));
             say(&format!(
                 "Readings of the main meter, every 15 minutes of 2023: {} accepted, {} duplicate, {} revised, {} missing, {} refused.",
-                report.accepted, report.duplicate, report.revised, report.missing, report.refused.len()
+                report.accepted,
+                report.duplicate,
+                report.revised,
+                report.missing,
+                report.refused.len()
             ));
             Ok((cement.site.clone(), cement::plant_toml(ORGANIZATION, SITE_ID)))
         }
@@ -269,7 +326,14 @@ async fn own(
     let end = series.start.as_second() + i64::from(series.step_secs) * series.values.len() as i64;
     let period = Period { start: series.start, end: Timestamp::from_second(end).map_err(words)? };
     let report = &series.report;
-    say(&format!("Your readings: {} ({} rows, {} intervals of {} s from {}).", file.display(), report.rows, series.values.len(), series.step_secs, series.start));
+    say(&format!(
+        "Your readings: {} ({} rows, {} intervals of {} s from {}).",
+        file.display(),
+        report.rows,
+        series.values.len(),
+        series.step_secs,
+        series.start
+    ));
     say(&format!(
         "Midnight rows that carried the old date: {} repaired. Missing intervals: {}. Likely drop-outs (a single zero): {}.",
         report.repaired_midnights, report.missing, report.drop_out_count
@@ -278,7 +342,9 @@ async fn own(
         say(&format!("  line {}: zero in the interval from {}", drop_out.line, drop_out.start));
     }
     say(&format!("Total: {} {}.", report.total, series.unit));
-    say("Fuels and production are the stated figures of the Commission's cement example, so only the electricity is yours.");
+    say(
+        "Fuels and production are the stated figures of the Commission's cement example, so only the electricity is yours.",
+    );
     let decimal = |text: &str| text.parse().map_err(words);
     let instrument = Instrument {
         name: format!("{site}/instruments/main-meter"),
@@ -306,9 +372,18 @@ async fn own(
     story::create_instrument(client, &site, &instrument, &[calibration]).await?;
     let reports = story::send_readings(client, series.batches(&instrument.name)).await?;
     let sum = |field: fn(&proto::metering::AcceptanceReport) -> u32| reports.iter().map(field).sum::<u32>();
-    say(&format!("{} accepted, {} duplicate, {} revised, {} missing.", sum(|r| r.accepted), sum(|r| r.duplicate), sum(|r| r.revised), sum(|r| r.missing)));
+    say(&format!(
+        "{} accepted, {} duplicate, {} revised, {} missing.",
+        sum(|r| r.accepted),
+        sum(|r| r.duplicate),
+        sum(|r| r.revised),
+        sum(|r| r.missing)
+    ));
     for refusal in reports.iter().flat_map(|report| &report.refused) {
-        say(&format!("  row {} ({} rows) refused, {}: {}", refusal.row, refusal.count, refusal.reason, refusal.message));
+        say(&format!(
+            "  row {} ({} rows) refused, {}: {}",
+            refusal.row, refusal.count, refusal.reason, refusal.message
+        ));
     }
     let plant = include_str!("../../../registry/footprint/examples/cement.toml");
     let plant = plant
@@ -337,22 +412,35 @@ fn electricity(case: &Case) -> String {
 }
 
 fn show_footprint(statement: &FootprintStatement, case: &Case) -> Result<(), WorldError> {
-    say(&format!("{} by {} (version {}), per {}", statement.product.name, statement.method.id, statement.method.version, statement.functional_unit));
+    say(&format!(
+        "{} by {} (version {}), per {}",
+        statement.product.name, statement.method.id, statement.method.version, statement.functional_unit
+    ));
     say("");
-    for (name, result, published) in [
-        ("direct", &statement.direct, PUBLISHED_DIRECT),
-        ("indirect", &statement.indirect, PUBLISHED_INDIRECT),
-    ] {
+    for (name, result, published) in
+        [("direct", &statement.direct, PUBLISHED_DIRECT), ("indirect", &statement.indirect, PUBLISHED_INDIRECT)]
+    {
         let ours = result.value.to_string();
-        say(&format!("{name:<9} {ours:<20} ± {:<8} {} (k = {})", short(&result.expanded_uncertainty), result.unit, short(&result.coverage_factor)));
+        say(&format!(
+            "{name:<9} {ours:<20} ± {:<8} {} (k = {})",
+            short(&result.expanded_uncertainty),
+            result.unit,
+            short(&result.coverage_factor)
+        ));
         match case {
-            Case::Generated(_) if ours == published => say(&format!("{:<9} {published:<20} published by the Commission: every digit agrees", "")),
+            Case::Generated(_) if ours == published => {
+                say(&format!("{:<9} {published:<20} published by the Commission: every digit agrees", ""))
+            }
             Case::Generated(_) => return Err(WorldError(format!("{name}: {ours} is not the published {published}"))),
             Case::Own { .. } if name == "direct" && ours != published => {
                 return Err(WorldError(format!("{name}: {ours} is not the published {published}")));
             }
-            Case::Own { .. } if name == "direct" => say(&format!("{:<9} {published:<20} published: every digit agrees", "")),
-            Case::Own { .. } => say(&format!("{:<9} {published:<20} published, for another consumption of electricity", "")),
+            Case::Own { .. } if name == "direct" => {
+                say(&format!("{:<9} {published:<20} published: every digit agrees", ""))
+            }
+            Case::Own { .. } => {
+                say(&format!("{:<9} {published:<20} published, for another consumption of electricity", ""))
+            }
         }
     }
     let quality = &statement.quality;

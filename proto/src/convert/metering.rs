@@ -78,7 +78,12 @@ enums!(property, AnalysedProperty, reading::Property, "property", {
 });
 
 /// An instrument under the name that the request gives it.
-pub fn instrument(fields: &mut Fields, path: &str, name: &str, message: &wire::Instrument) -> Option<domain::Instrument> {
+pub fn instrument(
+    fields: &mut Fields,
+    path: &str,
+    name: &str,
+    message: &wire::Instrument,
+) -> Option<domain::Instrument> {
     let kind = kind(fields, path, message.kind);
     let measurand = measurand(fields, path, message.measurand);
     let unit = unit(fields, path, &message.unit);
@@ -117,8 +122,10 @@ pub fn calibration(fields: &mut Fields, path: &str, message: &wire::Calibration)
     let time = fields.time(&at(path, "calibration_time"), &message.calibration_time);
     let valid = fields.interval(&at(path, "valid"), &message.valid, true);
     let error = fields.decimal(&at(path, "error_percent"), &message.error_percent, |text| text.parse());
-    let expanded = fields
-        .decimal(&at(path, "expanded_uncertainty_percent"), &message.expanded_uncertainty_percent, |text| text.parse());
+    let expanded =
+        fields.decimal(&at(path, "expanded_uncertainty_percent"), &message.expanded_uncertainty_percent, |text| {
+            text.parse()
+        });
     let factor = fields.decimal(&at(path, "coverage_factor"), &message.coverage_factor, |text| text.parse());
     let digest = fields.digest(&at(path, "certificate_sha256"), &message.certificate_sha256);
     let (start, end) = valid?;
@@ -162,11 +169,17 @@ pub fn weighbridge_record(
 }
 
 /// A stock under the id that the request gives it.
-pub fn stock_record(fields: &mut Fields, path: &str, id: &str, message: &wire::StockRecord) -> Option<reading::StockRecord> {
+pub fn stock_record(
+    fields: &mut Fields,
+    path: &str,
+    id: &str,
+    message: &wire::StockRecord,
+) -> Option<reading::StockRecord> {
     let time = fields.time(&at(path, "stock_time"), &message.stock_time);
     let mass = fields.decimal(&at(path, "mass"), &message.mass, |text| text.parse());
     let unit = unit(fields, path, &message.unit);
-    let expanded = fields.decimal(&at(path, "expanded_uncertainty"), &message.expanded_uncertainty, |text| text.parse());
+    let expanded =
+        fields.decimal(&at(path, "expanded_uncertainty"), &message.expanded_uncertainty, |text| text.parse());
     let factor = fields.decimal(&at(path, "coverage_factor"), &message.coverage_factor, |text| text.parse());
     let record = reading::StockRecord {
         id: id.to_owned(),
@@ -192,7 +205,8 @@ pub fn laboratory_analysis(
     let property = property(fields, path, message.property);
     let value = fields.decimal(&at(path, "value"), &message.value, |text| text.parse());
     let unit = unit(fields, path, &message.unit);
-    let expanded = fields.decimal(&at(path, "expanded_uncertainty"), &message.expanded_uncertainty, |text| text.parse());
+    let expanded =
+        fields.decimal(&at(path, "expanded_uncertainty"), &message.expanded_uncertainty, |text| text.parse());
     let factor = fields.decimal(&at(path, "coverage_factor"), &message.coverage_factor, |text| text.parse());
     let digest = match message.report_sha256.is_empty() {
         true => Some(None),
@@ -418,4 +432,3 @@ fn reason(reason: &reading::RowReason) -> &'static str {
         R::TooManyRevisions { .. } => "TOO_MANY_REVISIONS",
     }
 }
-

@@ -36,11 +36,7 @@ pub enum StepError {
 }
 
 fn need(application: &Application, step: &'static str, needed: ApplicationState) -> Result<(), StepError> {
-    if application.state == needed {
-        Ok(())
-    } else {
-        Err(StepError::State { state: application.state, step, needed })
-    }
+    if application.state == needed { Ok(()) } else { Err(StepError::State { state: application.state, step, needed }) }
 }
 
 /// Records a review.
@@ -127,10 +123,7 @@ mod tests {
     #[test]
     fn review_then_decision_by_two_persons_then_certificate() {
         let reviewed = review(submitted(), by("rosa", [7; 32])).unwrap();
-        assert_eq!(
-            decide(reviewed.clone(), granted_by("rosa")),
-            Err(StepError::SamePerson { person: "rosa".into() })
-        );
+        assert_eq!(decide(reviewed.clone(), granted_by("rosa")), Err(StepError::SamePerson { person: "rosa".into() }));
         let granted = decide(reviewed, granted_by("dan")).unwrap();
         assert_eq!(certify(granted, "c".into(), 4).unwrap().state, ApplicationState::Certified);
     }

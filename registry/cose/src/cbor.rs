@@ -225,18 +225,13 @@ impl Value {
     /// The value at an integer key, where it is a map that has it.
     pub fn get(&self, key: i64) -> Option<&Value> {
         let key = Value::int(key);
-        self.as_map()?
-            .iter()
-            .find(|(k, _)| *k == key)
-            .map(|(_, v)| v)
+        self.as_map()?.iter().find(|(k, _)| *k == key).map(|(_, v)| v)
     }
 
     /// The value at a text key, where it is a map that has it.
     pub fn get_text(&self, key: &str) -> Option<&Value> {
         let mut entries = self.as_map()?.iter();
-        entries
-            .find(|(k, _)| k.as_text() == Some(key))
-            .map(|(_, v)| v)
+        entries.find(|(k, _)| k.as_text() == Some(key)).map(|(_, v)| v)
     }
 }
 
@@ -248,11 +243,7 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn run(bytes: &'a [u8], ordered: bool) -> Result<Value, CborError> {
-        let mut decoder = Decoder {
-            bytes,
-            at: 0,
-            ordered,
-        };
+        let mut decoder = Decoder { bytes, at: 0, ordered };
         let value = decoder.item(0)?;
         match decoder.left() {
             0 => Ok(value),

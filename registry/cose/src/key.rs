@@ -30,14 +30,8 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm that we accept.
-    pub const ALL: [Algorithm; 6] = [
-        Algorithm::Es256,
-        Algorithm::EdDsa,
-        Algorithm::Esp256,
-        Algorithm::Ed25519,
-        Algorithm::Es384,
-        Algorithm::Ps256,
-    ];
+    pub const ALL: [Algorithm; 6] =
+        [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Esp256, Algorithm::Ed25519, Algorithm::Es384, Algorithm::Ps256];
 
     /// The algorithm with this COSE code point; [`KeyError::UnsupportedAlgorithm`] for others.
     pub fn from_code(code: i64) -> Result<Algorithm, KeyError> {

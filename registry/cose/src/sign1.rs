@@ -119,19 +119,13 @@ impl Envelope {
 
     fn from_body(body: Value, understood: &[i64]) -> Result<Envelope, Sign1Error> {
         let Value::Array(parts) = body else {
-            return Err(Sign1Error::Structure {
-                what: "not an array",
-            });
+            return Err(Sign1Error::Structure { what: "not an array" });
         };
         let Ok([protected, unprotected, payload, signature]) = <[Value; 4]>::try_from(parts) else {
-            return Err(Sign1Error::Structure {
-                what: "not four elements",
-            });
+            return Err(Sign1Error::Structure { what: "not four elements" });
         };
         let Value::Bytes(protected_bytes) = protected else {
-            return Err(Sign1Error::Structure {
-                what: "protected header",
-            });
+            return Err(Sign1Error::Structure { what: "protected header" });
         };
         let payload = match payload {
             Value::Bytes(payload) => Some(payload),
@@ -142,9 +136,7 @@ impl Envelope {
             return Err(Sign1Error::Structure { what: "signature" });
         };
         let Some(outside) = unprotected.as_map() else {
-            return Err(Sign1Error::Structure {
-                what: "unprotected header",
-            });
+            return Err(Sign1Error::Structure { what: "unprotected header" });
         };
         // RFC 9052 §3: an empty header may be an empty string; without `alg` neither is of use.
         if protected_bytes.is_empty() {
@@ -152,14 +144,9 @@ impl Envelope {
         }
         let header = cbor::decode(&protected_bytes)?;
         let Value::Map(inside) = &header else {
-            return Err(Sign1Error::Structure {
-                what: "protected header",
-            });
+            return Err(Sign1Error::Structure { what: "protected header" });
         };
-        if let Some((key, _)) = outside
-            .iter()
-            .find(|(key, _)| inside.iter().any(|(k, _)| k == key))
-        {
+        if let Some((key, _)) = outside.iter().find(|(key, _)| inside.iter().any(|(k, _)| k == key)) {
             return Err(Sign1Error::DuplicateHeader { label: key.clone() });
         }
         // RFC 9052 §3.1: crit belongs in the protected header.
@@ -167,13 +154,7 @@ impl Envelope {
             return Err(Sign1Error::HeaderType { label: label::CRIT });
         }
         let protected = Protected::from_value(header, understood)?;
-        Ok(Envelope {
-            protected_bytes,
-            protected,
-            unprotected,
-            payload,
-            signature,
-        })
+        Ok(Envelope { protected_bytes, protected, unprotected, payload, signature })
     }
 
     /// The protected header as received: these bytes are signed.
@@ -210,9 +191,7 @@ impl Envelope {
     /// stays good. [`Sign1Error::Structure`] when it is not a map.
     pub fn with_unprotected(mut self, unprotected: Value) -> Result<Envelope, Sign1Error> {
         if unprotected.as_map().is_none() {
-            return Err(Sign1Error::Structure {
-                what: "unprotected header",
-            });
+            return Err(Sign1Error::Structure { what: "unprotected header" });
         }
         self.unprotected = unprotected;
         Ok(self)
@@ -221,12 +200,7 @@ impl Envelope {
     /// The envelope with its tag. The protected header, payload and signature are the bytes received.
     pub fn encode(&self) -> Vec<u8> {
         let payload = self.payload.clone().map_or(Value::Null, Value::Bytes);
-        assemble(
-            self.protected_bytes.clone(),
-            self.unprotected.clone(),
-            payload,
-            &self.signature,
-        )
+        assemble(self.protected_bytes.clone(), self.unprotected.clone(), payload, &self.signature)
     }
 
     /// Checks the signature over the attached payload.
@@ -266,18 +240,9 @@ pub fn to_be_signed(protected_bytes: &[u8], external_aad: &[u8], payload: &[u8])
 /// Signs `payload`: tag 18, deterministic protected header, empty unprotected map.
 ///
 /// `protected.alg` must be the signer's own ([`KeyError::AlgorithmMismatch`] otherwise).
-pub fn sign(
-    signer: &dyn Signer,
-    protected: &Protected,
-    payload: &[u8],
-) -> Result<Vec<u8>, Sign1Error> {
+pub fn sign(signer: &dyn Signer, protected: &Protected, payload: &[u8]) -> Result<Vec<u8>, Sign1Error> {
     let (header, signature) = make(signer, protected, payload)?;
-    Ok(assemble(
-        header,
-        Value::Map(vec![]),
-        Value::bytes(payload),
-        &signature,
-    ))
+    Ok(assemble(header, Value::Map(vec![]), Value::bytes(payload), &signature))
 }
 
 /// Signs `payload` and leaves it out: tag 18, payload nil, the unprotected map as given.
@@ -288,26 +253,16 @@ pub fn sign_detached(
     payload: &[u8],
 ) -> Result<Vec<u8>, Sign1Error> {
     if unprotected.as_map().is_none() {
-        return Err(Sign1Error::Structure {
-            what: "unprotected header",
-        });
+        return Err(Sign1Error::Structure { what: "unprotected header" });
     }
     let (header, signature) = make(signer, protected, payload)?;
     Ok(assemble(header, unprotected, Value::Null, &signature))
 }
 
-fn make(
-    signer: &dyn Signer,
-    protected: &Protected,
-    payload: &[u8],
-) -> Result<(Vec<u8>, Vec<u8>), Sign1Error> {
+fn make(signer: &dyn Signer, protected: &Protected, payload: &[u8]) -> Result<(Vec<u8>, Vec<u8>), Sign1Error> {
     if protected.alg != signer.algorithm() {
         let key = signer.public_key().kind();
-        return Err(KeyError::AlgorithmMismatch {
-            alg: protected.alg,
-            key,
-        }
-        .into());
+        return Err(KeyError::AlgorithmMismatch { alg: protected.alg, key }.into());
     }
     let header = protected.encode();
     // What could not be read back is not signed: a crit without its parameter, a label given twice.
@@ -317,11 +272,6 @@ fn make(
 }
 
 fn assemble(header: Vec<u8>, unprotected: Value, payload: Value, signature: &[u8]) -> Vec<u8> {
-    let parts = vec![
-        Value::Bytes(header),
-        unprotected,
-        payload,
-        Value::bytes(signature),
-    ];
+    let parts = vec![Value::Bytes(header), unprotected, payload, Value::bytes(signature)];
     cbor::encode(&Value::tag(TAG_SIGN1, Value::Array(parts)))
 }

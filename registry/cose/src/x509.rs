@@ -139,16 +139,10 @@ pub fn verify_path(
         return Err(PathError::NotALeaf);
     }
     if at < leaf.not_before() {
-        return Err(PathError::NotYetValid {
-            at,
-            not_before: leaf.not_before(),
-        });
+        return Err(PathError::NotYetValid { at, not_before: leaf.not_before() });
     }
     if at > leaf.not_after() {
-        return Err(PathError::Expired {
-            at,
-            not_after: leaf.not_after(),
-        });
+        return Err(PathError::Expired { at, not_after: leaf.not_after() });
     }
     if leaf.digital_signature() == Some(false) {
         return Err(PathError::KeyUsage);
@@ -160,41 +154,21 @@ pub fn verify_path(
     let time = u64::try_from(at).map_err(|_| PathError::NotYetValid { at, not_before: 0 })?;
     let time = UnixTime::since_unix_epoch(Duration::from_secs(time));
 
-    let anchor_ders: Vec<_> = anchors
-        .iter()
-        .map(|der| CertificateDer::from(der.as_slice()))
-        .collect();
+    let anchor_ders: Vec<_> = anchors.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
     let trusted: Vec<TrustAnchor<'_>> = anchor_ders
         .iter()
         .enumerate()
-        .map(|(index, der)| {
-            webpki::anchor_from_trusted_cert(der).map_err(|_| PathError::MalformedAnchor { index })
-        })
+        .map(|(index, der)| webpki::anchor_from_trusted_cert(der).map_err(|_| PathError::MalformedAnchor { index }))
         .collect::<Result<_, _>>()?;
-    let intermediates: Vec<_> = intermediates
-        .iter()
-        .map(|der| CertificateDer::from(der.as_slice()))
-        .collect();
+    let intermediates: Vec<_> = intermediates.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
     let der = CertificateDer::from(leaf.der());
     let end = EndEntityCert::try_from(&der).map_err(|error| path_error(error, at))?;
     let path = end
-        .verify_for_usage(
-            ALGORITHMS,
-            &trusted,
-            &intermediates,
-            time,
-            AnyPurpose,
-            None,
-            None,
-        )
+        .verify_for_usage(ALGORITHMS, &trusted, &intermediates, time, AnyPurpose, None, None)
         .map_err(|error| path_error(error, at))?;
     let anchor = trusted.iter().position(|anchor| anchor == path.anchor());
     let anchor = anchor.ok_or(PathError::UnknownIssuer)?;
-    Ok(VerifiedCertificate {
-        certificate: leaf.clone(),
-        anchor,
-        at_unix_secs: at,
-    })
+    Ok(VerifiedCertificate { certificate: leaf.clone(), anchor, at_unix_secs: at })
 }
 
 /// Absent or any extended key usage: see the head of this module.
@@ -211,30 +185,17 @@ fn path_error(error: webpki::Error, at: i64) -> PathError {
     use webpki::Error as E;
     let secs = |time: UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     match error {
-        E::CertExpired { not_after, .. } => PathError::Expired {
-            at,
-            not_after: secs(not_after),
-        },
-        E::CertNotValidYet { not_before, .. } => PathError::NotYetValid {
-            at,
-            not_before: secs(not_before),
-        },
+        E::CertExpired { not_after, .. } => PathError::Expired { at, not_after: secs(not_after) },
+        E::CertNotValidYet { not_before, .. } => PathError::NotYetValid { at, not_before: secs(not_before) },
         E::CaUsedAsEndEntity => PathError::NotALeaf,
         E::UnknownIssuer => PathError::UnknownIssuer,
         E::InvalidSignatureForPublicKey | E::SignatureAlgorithmMismatch => PathError::BadSignature,
-        E::UnsupportedSignatureAlgorithmContext(_)
-        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+        E::UnsupportedSignatureAlgorithmContext(_) | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
             PathError::UnsupportedSignatureAlgorithm
         }
-        E::EndEntityUsedAsCa => PathError::Constraint {
-            what: "issuer is not a CA",
-        },
-        E::PathLenConstraintViolated => PathError::Constraint {
-            what: "path length",
-        },
-        E::NameConstraintViolation => PathError::Constraint {
-            what: "name constraint",
-        },
+        E::EndEntityUsedAsCa => PathError::Constraint { what: "issuer is not a CA" },
+        E::PathLenConstraintViolated => PathError::Constraint { what: "path length" },
+        E::NameConstraintViolation => PathError::Constraint { what: "name constraint" },
         E::UnsupportedCriticalExtension => PathError::CriticalExtension,
         E::MaximumPathBuildCallsExceeded
         | E::MaximumPathDepthExceeded

@@ -5,10 +5,7 @@ use cose::key::{Algorithm, KeyError, KeyKind, PublicKey, Signer, SigningKey};
 use cose::sign1::{self, Claims, ContentType, Envelope, Protected, Sign1Error};
 
 fn keys() -> [SigningKey; 2] {
-    [
-        SigningKey::generate_p256().unwrap(),
-        SigningKey::generate_ed25519().unwrap(),
-    ]
+    [SigningKey::generate_p256().unwrap(), SigningKey::generate_ed25519().unwrap()]
 }
 
 fn statement(alg: Algorithm) -> Protected {
@@ -43,18 +40,9 @@ fn signs_and_verifies() {
         let bytes = sign1::sign_detached(&key, &header, unprotected, b"root").unwrap();
         let envelope = Envelope::decode(&bytes).unwrap();
         assert_eq!(envelope.payload(), None);
-        assert_eq!(
-            envelope.verify(&key.public_key()),
-            Err(Sign1Error::PayloadDetached)
-        );
-        assert_eq!(
-            envelope.verify_with(&key.public_key(), &[], Some(b"root")),
-            Ok(())
-        );
-        assert_eq!(
-            envelope.verify_with(&key.public_key(), &[], Some(b"tree")),
-            bad
-        );
+        assert_eq!(envelope.verify(&key.public_key()), Err(Sign1Error::PayloadDetached));
+        assert_eq!(envelope.verify_with(&key.public_key(), &[], Some(b"root")), Ok(()));
+        assert_eq!(envelope.verify_with(&key.public_key(), &[], Some(b"tree")), bad);
     }
 }
 
@@ -63,32 +51,15 @@ fn algorithm_goes_with_key() {
     let [p256, ed25519] = keys();
     let wrong = sign1::sign(&ed25519, &statement(Algorithm::Es256), b"payload");
     let (alg, key) = (Algorithm::Es256, KeyKind::Ed25519);
-    assert_eq!(
-        wrong,
-        Err(Sign1Error::Key(KeyError::AlgorithmMismatch { alg, key }))
-    );
+    assert_eq!(wrong, Err(Sign1Error::Key(KeyError::AlgorithmMismatch { alg, key })));
     let bytes = sign1::sign(&p256, &statement(Algorithm::Es256), b"payload").unwrap();
-    let verified = Envelope::decode(&bytes)
-        .unwrap()
-        .verify(&ed25519.public_key());
-    assert_eq!(
-        verified,
-        Err(Sign1Error::Key(KeyError::AlgorithmMismatch { alg, key }))
-    );
+    let verified = Envelope::decode(&bytes).unwrap().verify(&ed25519.public_key());
+    assert_eq!(verified, Err(Sign1Error::Key(KeyError::AlgorithmMismatch { alg, key })));
     // The fully specified and the older code point name the same signature.
     let signature = Signer::sign(&ed25519, b"m").unwrap();
-    assert!(
-        ed25519
-            .public_key()
-            .verify(Algorithm::EdDsa, b"m", &signature)
-            .is_ok()
-    );
+    assert!(ed25519.public_key().verify(Algorithm::EdDsa, b"m", &signature).is_ok());
     let signature = Signer::sign(&p256, b"m").unwrap();
-    assert!(
-        p256.public_key()
-            .verify(Algorithm::Esp256, b"m", &signature)
-            .is_ok()
-    );
+    assert!(p256.public_key().verify(Algorithm::Esp256, b"m", &signature).is_ok());
     for alg in Algorithm::ALL {
         assert_eq!(Algorithm::from_code(alg.code()), Ok(alg));
     }
@@ -115,10 +86,7 @@ fn critical_parameters() {
     assert_eq!(known.protected().crit, [3]);
     let absent = around(vec![alg(), crit(vec![Value::int(3)])], none());
     assert_eq!(absent, critical(Value::int(3)));
-    let strange = around(
-        vec![alg(), crit(vec![Value::int(99)]), (99, Value::Null)],
-        none(),
-    );
+    let strange = around(vec![alg(), crit(vec![Value::int(99)]), (99, Value::Null)], none());
     assert_eq!(strange, critical(Value::int(99)));
     let text = around(vec![alg(), crit(vec![Value::text("x")])], none());
     assert_eq!(text, critical(Value::text("x")));
@@ -149,29 +117,15 @@ fn header_types() {
         (15, Value::map([(1, Value::int(1))])),
         (16, Value::int(1)),
         (34, Value::bytes([0; 32])),
-        (
-            34,
-            Value::Array(vec![Value::int(-16), Value::bytes([0; 31])]),
-        ),
-        (
-            34,
-            Value::Array(vec![Value::int(-44), Value::bytes([0; 64])]),
-        ),
+        (34, Value::Array(vec![Value::int(-16), Value::bytes([0; 31])])),
+        (34, Value::Array(vec![Value::int(-44), Value::bytes([0; 64])])),
     ] {
         let result = around(vec![alg(), (label, value.clone())], none());
         assert_eq!(result, Err(Sign1Error::HeaderType { label }), "{value:?}");
     }
     assert_eq!(around(vec![], none()), Err(Sign1Error::MissingAlgorithm));
-    let twice = around(
-        vec![alg(), (4, Value::bytes([1]))],
-        Value::map([(4, Value::bytes([2]))]),
-    );
-    assert_eq!(
-        twice,
-        Err(Sign1Error::DuplicateHeader {
-            label: Value::int(4)
-        })
-    );
+    let twice = around(vec![alg(), (4, Value::bytes([1]))], Value::map([(4, Value::bytes([2]))]));
+    assert_eq!(twice, Err(Sign1Error::DuplicateHeader { label: Value::int(4) }));
     let coap = around(vec![alg(), (3, Value::int(50))], none()).unwrap();
     assert_eq!(coap.protected().content_type, Some(ContentType::Coap(50)));
     // Unknown claims and parameters are kept, and written again.
@@ -180,10 +134,7 @@ fn header_types() {
     assert_eq!(kept.protected().iss(), Some("i"));
     assert_eq!(kept.protected().encode(), kept.protected_bytes());
     // What would not be read back is not signed.
-    let twice = Protected {
-        other: vec![(Value::int(1), Value::int(-8))],
-        ..Protected::new(Algorithm::Es256)
-    };
+    let twice = Protected { other: vec![(Value::int(1), Value::int(-8))], ..Protected::new(Algorithm::Es256) };
     assert!(sign1::sign(&SigningKey::generate_p256().unwrap(), &twice, b"").is_err());
 }
 
@@ -193,19 +144,10 @@ fn private_keys_travel_as_pkcs8_and_stay_out_of_debug() {
         let der = key.to_pkcs8_der().unwrap();
         let pem = key.to_pkcs8_pem().unwrap();
         assert!(pem.lines().all(|line| line.len() <= 64));
-        assert_eq!(
-            SigningKey::from_pkcs8_der(&der).unwrap().public_key(),
-            key.public_key()
-        );
-        assert_eq!(
-            SigningKey::from_pkcs8_pem(&pem).unwrap().public_key(),
-            key.public_key()
-        );
+        assert_eq!(SigningKey::from_pkcs8_der(&der).unwrap().public_key(), key.public_key());
+        assert_eq!(SigningKey::from_pkcs8_pem(&pem).unwrap().public_key(), key.public_key());
         let shown = format!("{key:?}");
-        assert!(
-            shown.starts_with("SigningKey { public: PublicKey("),
-            "{shown}"
-        );
+        assert!(shown.starts_with("SigningKey { public: PublicKey("), "{shown}");
         assert!(shown.len() < 130, "{shown}");
     }
     let what = "PEM private key";
@@ -224,28 +166,16 @@ fn public_keys_have_one_spelling() {
         assert!(PublicKey::from_spki_der(&longer).is_err());
         assert!(PublicKey::from_spki_der(&spki[..spki.len() - 1]).is_err());
         let private = key.to_jwk().replacen('{', r#"{"d":"AA","#, 1);
-        assert_eq!(
-            PublicKey::from_jwk(&private),
-            Err(KeyError::PrivateKeyGiven)
-        );
+        assert_eq!(PublicKey::from_jwk(&private), Err(KeyError::PrivateKeyGiven));
         let other = key.to_jwk().replacen('{', r#"{"alg":"PS256","#, 1);
-        assert!(matches!(
-            PublicKey::from_jwk(&other),
-            Err(KeyError::UnsupportedKey { .. })
-        ));
+        assert!(matches!(PublicKey::from_jwk(&other), Err(KeyError::UnsupportedKey { .. })));
     }
     // A point beside the curve.
-    let mut spki = SigningKey::generate_p256()
-        .unwrap()
-        .public_key()
-        .to_spki_der();
+    let mut spki = SigningKey::generate_p256().unwrap().public_key().to_spki_der();
     if let Some(last) = spki.last_mut() {
         *last ^= 1;
     }
-    assert_eq!(
-        PublicKey::from_spki_der(&spki),
-        Err(KeyError::Malformed { what: "public key" })
-    );
+    assert_eq!(PublicKey::from_spki_der(&spki), Err(KeyError::Malformed { what: "public key" }));
 }
 
 /// RFC 7638 §3.1 (RSA) and RFC 8037 Appendix A.3 (Ed25519).
@@ -259,22 +189,13 @@ fn thumbprints() {
         r#"pJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#
     );
     // RS256 is not ours; without that member the key is.
-    assert!(matches!(
-        PublicKey::from_jwk(rsa),
-        Err(KeyError::UnsupportedKey { .. })
-    ));
+    assert!(matches!(PublicKey::from_jwk(rsa), Err(KeyError::UnsupportedKey { .. })));
     let rsa = PublicKey::from_jwk(&rsa.replace(r#","alg":"RS256""#, "")).unwrap();
-    assert_eq!(
-        b64(&rsa.thumbprint()),
-        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
-    );
+    assert_eq!(b64(&rsa.thumbprint()), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     assert_eq!(PublicKey::from_spki_der(&rsa.to_spki_der()), Ok(rsa));
     let okp = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
     let thumbprint = PublicKey::from_jwk(okp).unwrap().thumbprint();
-    assert_eq!(
-        b64(&thumbprint),
-        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-    );
+    assert_eq!(b64(&thumbprint), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 }
 
 fn b64(bytes: &[u8]) -> String {

@@ -3,9 +3,9 @@
 use cose::key::{KeyError, PublicKey};
 use cose::x509::{Certificate, CertificateError, MAX_INTERMEDIATES, PathError, verify_path};
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519,
-    SanType, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, SanType, SignatureAlgorithm,
+    date_time_ymd,
 };
 
 /// 2026-01-01T00:00:00Z and 2027-01-01T00:00:00Z: what leaves are valid for unless a test says.
@@ -69,10 +69,8 @@ fn reads_a_certificate() {
         let dns = "cb.example".try_into().unwrap();
         params.subject_alt_names = vec![SanType::URI(uri), SanType::DnsName(dns)];
         params.serial_number = Some(vec![1, 2, 3].into());
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::EmailProtection,
-            ExtendedKeyUsagePurpose::Other(vec![1, 2, 3]),
-        ];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::EmailProtection, ExtendedKeyUsagePurpose::Other(vec![1, 2, 3])];
     });
     assert_eq!(leaf.common_name(), Some("Verifier"));
     assert_eq!(leaf.uris(), ["https://cb.example/signing"]);
@@ -85,10 +83,7 @@ fn reads_a_certificate() {
     assert_eq!(leaf.x5t(), cose::sha256(leaf.der()));
     let longer = [leaf.der(), &[0]].concat();
     let what = "trailing bytes";
-    assert_eq!(
-        Certificate::from_der(&longer),
-        Err(CertificateError::Malformed { what })
-    );
+    assert_eq!(Certificate::from_der(&longer), Err(CertificateError::Malformed { what }));
 }
 
 #[test]
@@ -108,17 +103,10 @@ fn accepts_paths() {
     let leaf = middle.leaf(|_| {});
     let others = [other.der.clone(), middle.der.clone()];
     assert!(verify_path(&leaf, &others, &anchors, AT).is_ok());
-    assert_eq!(
-        verify_path(&leaf, &[], &anchors, AT),
-        Err(PathError::UnknownIssuer)
-    );
+    assert_eq!(verify_path(&leaf, &[], &anchors, AT), Err(PathError::UnknownIssuer));
 
     // No purpose, any purpose, another purpose; no key usage.
-    for purposes in [
-        vec![],
-        vec![ExtendedKeyUsagePurpose::Any],
-        vec![ExtendedKeyUsagePurpose::ServerAuth],
-    ] {
+    for purposes in [vec![], vec![ExtendedKeyUsagePurpose::Any], vec![ExtendedKeyUsagePurpose::ServerAuth]] {
         let leaf = ab.leaf(|params| params.extended_key_usages = purposes);
         assert!(verify_path(&leaf, &[], &anchors, AT).is_ok());
     }
@@ -141,10 +129,7 @@ fn key_kinds() {
         assert!(verify_path(&leaf, &[], std::slice::from_ref(&ab.der), AT).is_ok());
     }
     let p521 = issue(&PKCS_ECDSA_P521_SHA512);
-    assert!(matches!(
-        p521,
-        Err(CertificateError::Key(KeyError::UnsupportedKey { .. }))
-    ));
+    assert!(matches!(p521, Err(CertificateError::Key(KeyError::UnsupportedKey { .. }))));
 
     // A chain signed with an algorithm that we do not accept.
     let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).unwrap();
@@ -161,43 +146,17 @@ fn refuses_dates() {
     let anchors = [ab.der.clone()];
     let leaf = ab.leaf(|_| {});
     let check = |at| verify_path(&leaf, &[], &anchors, at).map(drop);
-    assert_eq!(
-        check(UNTIL + 1),
-        Err(PathError::Expired {
-            at: UNTIL + 1,
-            not_after: UNTIL
-        })
-    );
-    assert_eq!(
-        check(FROM - 1),
-        Err(PathError::NotYetValid {
-            at: FROM - 1,
-            not_before: FROM
-        })
-    );
-    assert!(matches!(
-        check(i64::MIN),
-        Err(PathError::NotYetValid { .. })
-    ));
+    assert_eq!(check(UNTIL + 1), Err(PathError::Expired { at: UNTIL + 1, not_after: UNTIL }));
+    assert_eq!(check(FROM - 1), Err(PathError::NotYetValid { at: FROM - 1, not_before: FROM }));
+    assert!(matches!(check(i64::MIN), Err(PathError::NotYetValid { .. })));
     assert!(matches!(check(i64::MAX), Err(PathError::Expired { .. })));
     // An issuer on the way that is no longer valid.
     let mut params = ca_params("Old issuing");
     params.not_before = date_time_ymd(2024, 1, 1);
     params.not_after = date_time_ymd(2025, 1, 1);
     let old = ab.intermediate(params);
-    let refused = verify_path(
-        &old.leaf(|_| {}),
-        std::slice::from_ref(&old.der),
-        &anchors,
-        AT,
-    );
-    assert_eq!(
-        refused,
-        Err(PathError::Expired {
-            at: AT,
-            not_after: 1_735_689_600
-        })
-    );
+    let refused = verify_path(&old.leaf(|_| {}), std::slice::from_ref(&old.der), &anchors, AT);
+    assert_eq!(refused, Err(PathError::Expired { at: AT, not_after: 1_735_689_600 }));
 }
 
 #[test]
@@ -224,31 +183,17 @@ fn refuses_issuers() {
     // Same name, another key.
     let impostor = root("AB");
     let leaf = impostor.leaf(|_| {});
-    assert_eq!(
-        verify_path(&leaf, &[], &anchors, AT),
-        Err(PathError::BadSignature)
-    );
+    assert_eq!(verify_path(&leaf, &[], &anchors, AT), Err(PathError::BadSignature));
     let stranger = root("Stranger").leaf(|_| {});
-    assert_eq!(
-        verify_path(&stranger, &[], &anchors, AT),
-        Err(PathError::UnknownIssuer)
-    );
-    assert_eq!(
-        verify_path(&stranger, &[], &[], AT),
-        Err(PathError::UnknownIssuer)
-    );
+    assert_eq!(verify_path(&stranger, &[], &anchors, AT), Err(PathError::UnknownIssuer));
+    assert_eq!(verify_path(&stranger, &[], &[], AT), Err(PathError::UnknownIssuer));
     // A leaf that signs a leaf.
     let mut params = named("Verifier");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let leaf = ab.intermediate(params);
     let below = leaf.leaf(|_| {});
     let refused = verify_path(&below, std::slice::from_ref(&leaf.der), &anchors, AT);
-    assert_eq!(
-        refused,
-        Err(PathError::Constraint {
-            what: "issuer is not a CA"
-        })
-    );
+    assert_eq!(refused, Err(PathError::Constraint { what: "issuer is not a CA" }));
     // Path length.
     let mut params = ca_params("Last");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -256,19 +201,11 @@ fn refuses_issuers() {
     let beyond = last.intermediate(ca_params("Beyond"));
     let chain = [last.der.clone(), beyond.der.clone()];
     let refused = verify_path(&beyond.leaf(|_| {}), &chain, &anchors, AT);
-    assert_eq!(
-        refused,
-        Err(PathError::Constraint {
-            what: "path length"
-        })
-    );
+    assert_eq!(refused, Err(PathError::Constraint { what: "path length" }));
 
     let leaf = ab.leaf(|_| {});
     let many = vec![ab.der.clone(); MAX_INTERMEDIATES + 1];
-    assert_eq!(
-        verify_path(&leaf, &many, &anchors, AT),
-        Err(PathError::TooCostly)
-    );
+    assert_eq!(verify_path(&leaf, &many, &anchors, AT), Err(PathError::TooCostly));
     let malformed = [ab.der.clone(), vec![0x30, 0]];
     let refused = verify_path(&leaf, &[], &malformed, AT);
     assert_eq!(refused, Err(PathError::MalformedAnchor { index: 1 }));

@@ -17,11 +17,7 @@ fn key() -> impl Strategy<Value = Value> {
 
 /// Values as the decoder can give them: distinct keys, bounded depth.
 fn value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        key(),
-        any::<bool>().prop_map(Value::Bool),
-        Just(Value::Null)
-    ];
+    let leaf = prop_oneof![key(), any::<bool>().prop_map(Value::Bool), Just(Value::Null)];
     leaf.prop_recursive(6, 64, 6, |inner| {
         let entries = prop::collection::vec((key(), inner.clone()), 0..6);
         let map = entries.prop_map(|mut entries| {
@@ -105,12 +101,7 @@ proptest! {
 #[test]
 fn mutated_bytes() {
     let examples = examples();
-    let strategy = (
-        0..examples.len(),
-        any::<prop::sample::Index>(),
-        any::<u8>(),
-        0..4,
-    );
+    let strategy = (0..examples.len(), any::<prop::sample::Index>(), any::<u8>(), 0..4);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(20_000));
     let result = runner.run(&strategy, |(example, at, byte, how)| {
         let mut bytes = examples[example].clone();
@@ -131,10 +122,7 @@ fn mutated_bytes() {
 #[test]
 fn every_bit_of_an_envelope_counts() {
     let key = SigningKey::generate_ed25519().unwrap();
-    let header = Protected {
-        kid: Some(b"k".to_vec()),
-        ..Protected::new(key.algorithm())
-    };
+    let header = Protected { kid: Some(b"k".to_vec()), ..Protected::new(key.algorithm()) };
     let bytes = sign1::sign(&key, &header, b"payload").unwrap();
     for at in 0..bytes.len() {
         for bit in 0..8 {

@@ -47,14 +47,8 @@ const CASES: &[(&str, Expect)] = &[
     ("ecdsa-examples/ecdsa-04.json", Tag(98)),
     ("ecdsa-examples/ecdsa-sig-01.json", Verifies),
     ("ecdsa-examples/ecdsa-sig-02.json", Verifies),
-    (
-        "ecdsa-examples/ecdsa-sig-03.json",
-        UnsupportedAlgorithm(-36),
-    ),
-    (
-        "ecdsa-examples/ecdsa-sig-04.json",
-        UnsupportedAlgorithm(-36),
-    ),
+    ("ecdsa-examples/ecdsa-sig-03.json", UnsupportedAlgorithm(-36)),
+    ("ecdsa-examples/ecdsa-sig-04.json", UnsupportedAlgorithm(-36)),
     ("eddsa-examples/eddsa-01.json", Tag(98)),
     ("eddsa-examples/eddsa-02.json", Tag(98)),
     ("eddsa-examples/eddsa-sig-01.json", Verifies),
@@ -66,18 +60,11 @@ const CASES: &[(&str, Expect)] = &[
     ("x509-examples/signed-05.json", Tag(98)),
 ];
 
-const FOLDERS: [&str; 4] = [
-    "sign1-tests",
-    "ecdsa-examples",
-    "eddsa-examples",
-    "x509-examples",
-];
+const FOLDERS: [&str; 4] = ["sign1-tests", "ecdsa-examples", "eddsa-examples", "x509-examples"];
 
 fn shared(below: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("TOUCHSTONE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("TOUCHSTONE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let path = root.join("standards/scitt").join(below);
     if path.is_dir() {
         return Some(path);
@@ -121,41 +108,23 @@ fn check(name: &str, case: &Json, bytes: &[u8], expect: Expect) {
         Verifies | BadSignature | UnsupportedKey => {
             let envelope = Envelope::decode(bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
             if expect == UnsupportedKey {
-                assert!(
-                    matches!(key(), Err(KeyError::UnsupportedKey { .. })),
-                    "{name}"
-                );
+                assert!(matches!(key(), Err(KeyError::UnsupportedKey { .. })), "{name}");
                 return;
             }
             let key = key().unwrap();
             let result = envelope.verify_with(&key, &external, None);
             if expect == BadSignature {
-                assert_eq!(
-                    result,
-                    Err(Sign1Error::Key(KeyError::BadSignature)),
-                    "{name}"
-                );
+                assert_eq!(result, Err(Sign1Error::Key(KeyError::BadSignature)), "{name}");
                 return;
             }
             assert_eq!(result, Ok(()), "{name}");
-            assert_eq!(
-                envelope.payload(),
-                Some(&b"This is the content."[..]),
-                "{name}"
-            );
+            assert_eq!(envelope.payload(), Some(&b"This is the content."[..]), "{name}");
             assert_eq!(envelope.encode(), bytes, "{name}");
-            let signed = sign1::to_be_signed(
-                envelope.protected_bytes(),
-                &external,
-                envelope.payload().unwrap(),
-            );
+            let signed = sign1::to_be_signed(envelope.protected_bytes(), &external, envelope.payload().unwrap());
             let expected = case["intermediates"]["ToBeSign_hex"].as_str().unwrap();
             assert_eq!(hex::encode_upper(signed), expected, "{name}");
             if !external.is_empty() {
-                assert!(
-                    envelope.verify(&key).is_err(),
-                    "{name}: verifies without external data"
-                );
+                assert!(envelope.verify(&key).is_err(), "{name}: verifies without external data");
             }
         }
         VerifiesUntagged => {
@@ -165,11 +134,7 @@ fn check(name: &str, case: &Json, bytes: &[u8], expect: Expect) {
             assert_eq!(envelope.verify(&key().unwrap()), Ok(()), "{name}");
         }
         Tag(tag) => {
-            assert_eq!(
-                Envelope::decode(bytes),
-                Err(Sign1Error::Unsupported { tag }),
-                "{name}"
-            );
+            assert_eq!(Envelope::decode(bytes), Err(Sign1Error::Unsupported { tag }), "{name}");
         }
         UnsupportedAlgorithm(code) => {
             let expected = Err(Sign1Error::UnsupportedAlgorithm { code });
@@ -180,11 +145,7 @@ fn check(name: &str, case: &Json, bytes: &[u8], expect: Expect) {
             assert_eq!(Envelope::decode(bytes), expected, "{name}");
         }
         MissingAlgorithm => {
-            assert_eq!(
-                Envelope::decode(bytes),
-                Err(Sign1Error::MissingAlgorithm),
-                "{name}"
-            );
+            assert_eq!(Envelope::decode(bytes), Err(Sign1Error::MissingAlgorithm), "{name}");
         }
     }
 }
@@ -228,28 +189,18 @@ fn working_group_certificates() {
 #[test]
 fn ccf_statements() {
     let Some(root) = shared("ccf") else { return };
-    let mut seen: Vec<_> = std::fs::read_dir(&root)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut seen: Vec<_> =
+        std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     seen.sort();
     // The last is a list of CCF's service certificates, not a statement.
-    let listed = [
-        "cts-hashv-cwtclaims-b64url.cose",
-        "esrp-cts-db.json",
-        "uvm_0.2.10.cose",
-    ];
+    let listed = ["cts-hashv-cwtclaims-b64url.cose", "esrp-cts-db.json", "uvm_0.2.10.cose"];
     assert_eq!(seen, listed);
     let read = |name: &str| std::fs::read(root.join(name)).unwrap();
 
     let statement = Envelope::decode(&read(listed[0])).unwrap();
     assert_eq!(statement.protected().sub(), Some("Test"));
     assert_eq!(statement.protected().alg.code(), -37);
-    let chain = statement
-        .protected()
-        .other(33)
-        .and_then(|chain| chain.as_array())
-        .unwrap();
+    let chain = statement.protected().other(33).and_then(|chain| chain.as_array()).unwrap();
     let leaf = Certificate::from_der(chain[0].as_bytes().unwrap()).unwrap();
     assert_eq!(Some(leaf.x5t()), statement.protected().x5t);
     assert_eq!(statement.verify(leaf.public_key()), Ok(()));
@@ -323,10 +274,7 @@ fn cbor_examples() {
         ("f0", CborError::Unsupported { at: 0, head: 0xf0 }),
         ("f818", CborError::Unsupported { at: 0, head: 0xf8 }),
         ("f90000", CborError::Unsupported { at: 0, head: 0xf9 }),
-        (
-            "fb3ff199999999999a",
-            CborError::Unsupported { at: 0, head: 0xfb },
-        ),
+        ("fb3ff199999999999a", CborError::Unsupported { at: 0, head: 0xfb }),
         ("1c", CborError::Unsupported { at: 0, head: 0x1c }),
         ("61ff", CborError::NotUtf8 { at: 0 }),
         ("a201020102", CborError::DuplicateKey { at: 0 }),
@@ -345,17 +293,9 @@ fn cbor_examples() {
     // Order is COSE's to ignore, and ours to ask for.
     let unordered = hex::decode("a203040102").unwrap();
     assert!(cbor::decode(&unordered).is_ok());
-    assert_eq!(
-        cbor::decode_deterministic(&unordered),
-        Err(CborError::KeyOrder { at: 3 })
-    );
+    assert_eq!(cbor::decode_deterministic(&unordered), Err(CborError::KeyOrder { at: 3 }));
     let deepest = [vec![0x81; cbor::MAX_DEPTH], vec![0]].concat();
     assert!(cbor::decode(&deepest).is_ok());
     let deeper = [&[0x81], deepest.as_slice()].concat();
-    assert_eq!(
-        cbor::decode(&deeper),
-        Err(CborError::TooDeep {
-            at: cbor::MAX_DEPTH + 1
-        })
-    );
+    assert_eq!(cbor::decode(&deeper), Err(CborError::TooDeep { at: cbor::MAX_DEPTH + 1 }));
 }

@@ -10,7 +10,9 @@ use rocksdb::{DB, DBCompressionType, IteratorMode, Options, ReadOptions, WriteBa
 use tokio::sync::oneshot;
 
 use crate::keys::{after_prefix, physical};
-use crate::{Batch, Check, Committed, Direction, MAX_PAGE_ROWS, Namespace, Page, Part, RegistryStore, StoreError, Token};
+use crate::{
+    Batch, Check, Committed, Direction, MAX_PAGE_ROWS, Namespace, Page, Part, RegistryStore, StoreError, Token,
+};
 
 /// Commits waiting for the writer before callers wait too.
 const QUEUE: usize = 4_096;
@@ -23,11 +25,26 @@ struct Job {
     answer: oneshot::Sender<Result<Committed, StoreError>>,
 }
 
-/// An embedded RocksDB. Clones share it; the last one closes it.
+/// An embedded RocksDB. Clones share it; the last one ends the writer and closes it.
 #[derive(Clone)]
 pub struct RocksStore {
     db: Arc<DB>,
-    jobs: mpsc::SyncSender<Job>,
+    writer: Arc<WriterThread>,
+}
+
+struct WriterThread {
+    jobs: Option<mpsc::SyncSender<Job>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        self.jobs = None;
+        // Whatever was sent is written before the thread ends; waiting keeps the process from ending under it.
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
 }
 
 impl RocksStore {
@@ -45,11 +62,11 @@ impl RocksStore {
         let db = Arc::new(DB::open(&options, folder).map_err(unavailable)?);
         let (jobs, queue) = mpsc::sync_channel(QUEUE);
         let writer = Writer { db: db.clone(), sequence: 0 };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(&queue))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { db, jobs })
+        Ok(Self { db, writer: Arc::new(WriterThread { jobs: Some(jobs), thread: Some(thread) }) })
     }
 }
 
@@ -122,11 +139,7 @@ impl Writer {
         }
     }
 
-    fn decide(
-        &mut self,
-        job: &Job,
-        pending: &HashMap<Vec<u8>, Option<Vec<u8>>>,
-    ) -> Result<Committed, StoreError> {
+    fn decide(&mut self, job: &Job, pending: &HashMap<Vec<u8>, Option<Vec<u8>>>) -> Result<Committed, StoreError> {
         let now = |ns, key: &[u8]| -> Result<Option<Vec<u8>>, StoreError> {
             let key = physical(&job.part, ns, key);
             match pending.get(&key) {
@@ -176,8 +189,7 @@ impl RegistryStore for RocksStore {
     ) -> Result<Page, StoreError> {
         let prefix = physical(part, ns, &[]);
         let start = physical(part, ns, &range.start);
-        let end =
-            if range.end.is_empty() { after_prefix(&prefix) } else { physical(part, ns, &range.end) };
+        let end = if range.end.is_empty() { after_prefix(&prefix) } else { physical(part, ns, &range.end) };
         if start >= end {
             return Ok(Page::default());
         }
@@ -208,18 +220,18 @@ impl RegistryStore for RocksStore {
     async fn commit(&self, part: &Part, batch: Batch) -> Result<Committed, StoreError> {
         batch.check_limits(part)?;
         let (answer, outcome) = oneshot::channel();
+        let stopped = || StoreError::Unavailable("the writer has stopped".into());
+        let jobs = self.writer.jobs.as_ref().ok_or_else(stopped)?;
         let mut job = Job { part: part.clone(), batch, answer };
         // The writer drains the queue without waiting for anything but the disk, so a full queue is a short wait.
         loop {
-            match self.jobs.try_send(job) {
+            match jobs.try_send(job) {
                 Ok(()) => break,
                 Err(mpsc::TrySendError::Full(back)) => {
                     job = back;
                     tokio::task::yield_now().await;
                 }
-                Err(mpsc::TrySendError::Disconnected(_)) => {
-                    return Err(StoreError::Unavailable("the writer has stopped".into()));
-                }
+                Err(mpsc::TrySendError::Disconnected(_)) => return Err(stopped()),
             }
         }
         outcome.await.unwrap_or(Ok(Committed::Unknown))

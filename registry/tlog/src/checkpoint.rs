@@ -44,22 +44,12 @@ pub enum CheckpointError {
 impl Checkpoint {
     /// A checkpoint without extension lines.
     pub fn new(origin: impl Into<String>, size: u64, root: Hash) -> Checkpoint {
-        Checkpoint {
-            origin: origin.into(),
-            size,
-            root,
-            extensions: vec![],
-        }
+        Checkpoint { origin: origin.into(), size, root, extensions: vec![] }
     }
 
     /// The text to sign.
     pub fn to_body(&self) -> String {
-        let mut body = format!(
-            "{}\n{}\n{}\n",
-            self.origin,
-            self.size,
-            STANDARD.encode(self.root)
-        );
+        let mut body = format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root));
         for line in &self.extensions {
             body.push_str(line);
             body.push('\n');
@@ -70,9 +60,7 @@ impl Checkpoint {
     /// Reads a note's text. What it gives writes the same text again.
     pub fn parse(text: &str) -> Result<Checkpoint, CheckpointError> {
         let wrong = |what| CheckpointError::Format { what };
-        let lines = text
-            .strip_suffix('\n')
-            .ok_or_else(|| wrong("last newline"))?;
+        let lines = text.strip_suffix('\n').ok_or_else(|| wrong("last newline"))?;
         let mut lines = lines.split('\n');
         let origin = lines.next().filter(|line| !line.is_empty());
         let origin = origin.ok_or_else(|| wrong("origin"))?.to_owned();
@@ -88,18 +76,9 @@ impl Checkpoint {
         if size == 0 && root != EMPTY_ROOT {
             return Err(wrong("root of an empty tree"));
         }
-        let checkpoint = Checkpoint {
-            origin,
-            size,
-            root,
-            extensions,
-        };
+        let checkpoint = Checkpoint { origin, size, root, extensions };
         // Leading zeros and signs in the size end here.
-        if checkpoint.to_body() == text {
-            Ok(checkpoint)
-        } else {
-            Err(wrong("tree size"))
-        }
+        if checkpoint.to_body() == text { Ok(checkpoint) } else { Err(wrong("tree size")) }
     }
 }
 
@@ -114,11 +93,7 @@ pub struct VerifiedCheckpoint {
 impl VerifiedCheckpoint {
     /// Reads a note, checks the signatures of the known keys, and reads the checkpoint of the log
     /// named `origin` in it.
-    pub fn open(
-        bytes: &[u8],
-        origin: &str,
-        known: &[NoteVerifier],
-    ) -> Result<Self, CheckpointError> {
+    pub fn open(bytes: &[u8], origin: &str, known: &[NoteVerifier]) -> Result<Self, CheckpointError> {
         let note = SignedNote::parse(bytes)?;
         let by = note.verify(known)?;
         let checkpoint = Checkpoint::parse(note.text())?;

@@ -104,9 +104,7 @@ impl SignedNote {
     pub fn new(text: String, signatures: Vec<NoteSignature>) -> Result<SignedNote, NoteError> {
         check_text(&text)?;
         if signatures.is_empty() {
-            return Err(NoteError::Format {
-                what: "no signature",
-            });
+            return Err(NoteError::Format { what: "no signature" });
         }
         let note = SignedNote { text, signatures };
         if note.signatures.len() > MAX_SIGNATURES || note.encode().len() > MAX_NOTE_BYTES {
@@ -125,21 +123,14 @@ impl SignedNote {
         }
         let whole = std::str::from_utf8(bytes).map_err(|_| NoteError::Format { what: "UTF-8" })?;
         // The text ends at the last empty line.
-        let end = whole.rfind("\n\n").ok_or(NoteError::Format {
-            what: "no empty line",
-        })?;
+        let end = whole.rfind("\n\n").ok_or(NoteError::Format { what: "no empty line" })?;
         let (text, lines) = (&whole[..end + 1], &whole[end + 2..]);
-        let unended = NoteError::Format {
-            what: "signature line",
-        };
+        let unended = NoteError::Format { what: "signature line" };
         let lines = lines.strip_suffix('\n').ok_or(unended)?;
         if lines.split('\n').count() > MAX_SIGNATURES {
             return Err(NoteError::TooLarge);
         }
-        let signatures = lines
-            .split('\n')
-            .map(parse_line)
-            .collect::<Result<_, _>>()?;
+        let signatures = lines.split('\n').map(parse_line).collect::<Result<_, _>>()?;
         SignedNote::new(text.to_owned(), signatures)
     }
 
@@ -164,11 +155,7 @@ impl SignedNote {
         let mut out = format!("{}\n", self.text);
         for line in &self.signatures {
             let signature = [&line.key_id.to_be_bytes(), line.signature.as_slice()].concat();
-            out.push_str(&format!(
-                "{DASH}{} {}\n",
-                line.name,
-                STANDARD.encode(signature)
-            ));
+            out.push_str(&format!("{DASH}{} {}\n", line.name, STANDARD.encode(signature)));
         }
         out
     }
@@ -184,19 +171,11 @@ impl SignedNote {
                 }
                 let timestamp = key.check(&self.text, &line.signature)?;
                 if verified.iter().all(|earlier| earlier.verifier != verifier) {
-                    verified.push(Verified {
-                        verifier,
-                        name: key.name.clone(),
-                        timestamp,
-                    });
+                    verified.push(Verified { verifier, name: key.name.clone(), timestamp });
                 }
             }
         }
-        if verified.is_empty() {
-            Err(NoteError::NoKnownSignature)
-        } else {
-            Ok(verified)
-        }
+        if verified.is_empty() { Err(NoteError::NoKnownSignature) } else { Ok(verified) }
     }
 }
 
@@ -226,17 +205,9 @@ impl NoteVerifier {
     pub fn new(name: &str, kind: SignatureKind, key: PublicKey) -> Result<Self, NoteError> {
         check_name(name)?;
         let (alg, of) = (Algorithm::Ed25519, key.kind());
-        let raw = key
-            .ed25519_bytes()
-            .ok_or(KeyError::AlgorithmMismatch { alg, key: of })?;
+        let raw = key.ed25519_bytes().ok_or(KeyError::AlgorithmMismatch { alg, key: of })?;
         let key_id = key_id(name, kind, &raw);
-        Ok(NoteVerifier {
-            name: name.to_owned(),
-            key_id,
-            kind,
-            raw,
-            key,
-        })
+        Ok(NoteVerifier { name: name.to_owned(), key_id, kind, raw, key })
     }
 
     /// Reads a vkey, `<name>+<hex id>+<base64 of type and key>`.
@@ -255,11 +226,7 @@ impl NoteVerifier {
         let raw: &[u8; 32] = raw.try_into().map_err(|_| NoteError::VerifierKey)?;
         let verifier = NoteVerifier::new(name, kind, PublicKey::from_ed25519_bytes(raw)?)?;
         // The id is computed (signed-note, tlog-cosignature), so a mistyped key is noticed here.
-        if format!("{:08x}", verifier.key_id) == id {
-            Ok(verifier)
-        } else {
-            Err(NoteError::VerifierKey)
-        }
+        if format!("{:08x}", verifier.key_id) == id { Ok(verifier) } else { Err(NoteError::VerifierKey) }
     }
 
     /// The vkey.
@@ -289,24 +256,16 @@ impl NoteVerifier {
     }
 
     fn check(&self, text: &str, signature: &[u8]) -> Result<Option<u64>, NoteError> {
-        let bad = || NoteError::BadSignature {
-            name: self.name.clone(),
-        };
+        let bad = || NoteError::BadSignature { name: self.name.clone() };
         let (timestamp, message, signature) = match self.kind {
             SignatureKind::Ed25519 => (None, text.to_owned(), signature),
             SignatureKind::Cosignature => {
                 let (time, signature) = signature.split_first_chunk::<8>().ok_or_else(bad)?;
                 let time = u64::from_be_bytes(*time);
-                (
-                    Some(time),
-                    cosigned(text, time).map_err(|_| bad())?,
-                    signature,
-                )
+                (Some(time), cosigned(text, time).map_err(|_| bad())?, signature)
             }
         };
-        let checked = self
-            .key
-            .verify(Algorithm::Ed25519, message.as_bytes(), signature);
+        let checked = self.key.verify(Algorithm::Ed25519, message.as_bytes(), signature);
         checked.map_err(|_| bad())?;
         Ok(timestamp)
     }
@@ -382,11 +341,7 @@ impl fmt::Debug for Cosigner {
 }
 
 fn line(verifier: &NoteVerifier, signature: Vec<u8>) -> NoteSignature {
-    NoteSignature {
-        name: verifier.name.clone(),
-        key_id: verifier.key_id,
-        signature,
-    }
+    NoteSignature { name: verifier.name.clone(), key_id: verifier.key_id, signature }
 }
 
 /// tlog-cosignature, "Ed25519 signed message".
@@ -405,31 +360,23 @@ fn key_id(name: &str, kind: SignatureKind, raw: &[u8; 32]) -> u32 {
 fn check_name(name: &str) -> Result<(), NoteError> {
     let refused = |c: char| c.is_whitespace() || c.is_control() || c == '+';
     if name.is_empty() || name.contains(refused) {
-        return Err(NoteError::Name {
-            name: name.to_owned(),
-        });
+        return Err(NoteError::Name { name: name.to_owned() });
     }
     Ok(())
 }
 
 fn check_text(text: &str) -> Result<(), NoteError> {
     if !text.ends_with('\n') {
-        return Err(NoteError::Format {
-            what: "text without a last newline",
-        });
+        return Err(NoteError::Format { what: "text without a last newline" });
     }
     if text.bytes().any(|byte| byte < 0x20 && byte != b'\n') {
-        return Err(NoteError::Format {
-            what: "control character",
-        });
+        return Err(NoteError::Format { what: "control character" });
     }
     Ok(())
 }
 
 fn parse_line(line: &str) -> Result<NoteSignature, NoteError> {
-    let wrong = NoteError::Format {
-        what: "signature line",
-    };
+    let wrong = NoteError::Format { what: "signature line" };
     let rest = line.strip_prefix(DASH).ok_or(wrong.clone())?;
     let (name, signature) = rest.split_once(' ').ok_or(wrong.clone())?;
     let bytes = STANDARD.decode(signature).map_err(|_| wrong.clone())?;
@@ -438,9 +385,5 @@ fn parse_line(line: &str) -> Result<NoteSignature, NoteError> {
         return Err(wrong);
     }
     let key_id = u32::from_be_bytes(*id);
-    Ok(NoteSignature {
-        name: name.to_owned(),
-        key_id,
-        signature: signature.to_vec(),
-    })
+    Ok(NoteSignature { name: name.to_owned(), key_id, signature: signature.to_vec() })
 }

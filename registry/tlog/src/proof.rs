@@ -36,23 +36,12 @@ pub enum ProofError {
 }
 
 /// Checks that `leaf` (a leaf hash) stands at `index` in the tree of `size` leaves with `root`.
-pub fn verify_inclusion(
-    leaf: &Hash,
-    index: u64,
-    size: u64,
-    path: &[Hash],
-    root: &Hash,
-) -> Result<(), ProofError> {
+pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> Result<(), ProofError> {
     same(&root_from_inclusion(leaf, index, size, path)?, root)
 }
 
 /// The root that an inclusion path leads to (RFC 9162 §2.1.3.2 up to the comparison).
-pub fn root_from_inclusion(
-    leaf: &Hash,
-    index: u64,
-    size: u64,
-    path: &[Hash],
-) -> Result<Hash, ProofError> {
+pub fn root_from_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash]) -> Result<Hash, ProofError> {
     if index >= size {
         return Err(ProofError::IndexBeyondSize { index, size });
     }
@@ -89,9 +78,7 @@ pub fn verify_consistency(
 ) -> Result<(), ProofError> {
     if size1 == 0 && size2 > 0 {
         if !proof.is_empty() {
-            return Err(ProofError::Length {
-                hashes: proof.len(),
-            });
+            return Err(ProofError::Length { hashes: proof.len() });
         }
         return same(root1, &EMPTY_ROOT);
     }
@@ -100,15 +87,8 @@ pub fn verify_consistency(
 
 /// The newer root that a consistency proof leads to, once the older has been compared
 /// (RFC 9162 §2.1.4.2 up to the last comparison).
-pub fn root_from_consistency(
-    size1: u64,
-    size2: u64,
-    proof: &[Hash],
-    root1: &Hash,
-) -> Result<Hash, ProofError> {
-    let length = ProofError::Length {
-        hashes: proof.len(),
-    };
+pub fn root_from_consistency(size1: u64, size2: u64, proof: &[Hash], root1: &Hash) -> Result<Hash, ProofError> {
+    let length = ProofError::Length { hashes: proof.len() };
     if size1 > size2 || (size1 == 0 && size2 > 0) {
         return Err(ProofError::Sizes { size1, size2 });
     }
@@ -164,9 +144,5 @@ fn skip_to_right_child(node: &mut u64, last: &mut u64) {
 }
 
 fn same(computed: &Hash, expected: &Hash) -> Result<(), ProofError> {
-    if computed == expected {
-        Ok(())
-    } else {
-        Err(ProofError::RootMismatch)
-    }
+    if computed == expected { Ok(()) } else { Err(ProofError::RootMismatch) }
 }

@@ -63,9 +63,7 @@ pub enum ReceiptError {
 impl From<Sign1Error> for ReceiptError {
     fn from(error: Sign1Error) -> ReceiptError {
         match error {
-            Sign1Error::Unsupported { .. } | Sign1Error::Structure { .. } => {
-                ReceiptError::UnsupportedForm
-            }
+            Sign1Error::Unsupported { .. } | Sign1Error::Structure { .. } => ReceiptError::UnsupportedForm,
             error => ReceiptError::Envelope(error),
         }
     }
@@ -110,11 +108,7 @@ pub struct SignedRoot(Envelope);
 
 impl SignedRoot {
     /// Signs a root.
-    pub fn sign(
-        signer: &dyn Signer,
-        issuer: &Issuer<'_>,
-        root: &Hash,
-    ) -> Result<SignedRoot, ReceiptError> {
+    pub fn sign(signer: &dyn Signer, issuer: &Issuer<'_>, root: &Hash) -> Result<SignedRoot, ReceiptError> {
         let protected = Protected {
             kid: Some(issuer.kid.to_vec()),
             claims: Some(Claims::new(issuer.iss, issuer.sub)),
@@ -128,14 +122,8 @@ impl SignedRoot {
     /// Reads what [`SignedRoot::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<SignedRoot, ReceiptError> {
         let envelope = open(bytes)?;
-        if envelope
-            .unprotected()
-            .as_map()
-            .is_some_and(|map| !map.is_empty())
-        {
-            return Err(ReceiptError::Proofs {
-                what: "a root is signed without a proof",
-            });
+        if envelope.unprotected().as_map().is_some_and(|map| !map.is_empty()) {
+            return Err(ReceiptError::Proofs { what: "a root is signed without a proof" });
         }
         Ok(SignedRoot(envelope))
     }
@@ -160,17 +148,8 @@ impl SignedRoot {
         self.with_proof(CONSISTENCY, proof.size1, proof.size2, &proof.path)
     }
 
-    fn with_proof(
-        &self,
-        kind: i64,
-        a: u64,
-        b: u64,
-        path: &[Hash],
-    ) -> Result<Vec<u8>, ReceiptError> {
-        let path = path
-            .iter()
-            .map(|hash| Value::bytes(hash.as_slice()))
-            .collect();
+    fn with_proof(&self, kind: i64, a: u64, b: u64, path: &[Hash]) -> Result<Vec<u8>, ReceiptError> {
+        let path = path.iter().map(|hash| Value::bytes(hash.as_slice())).collect();
         let proof = Value::Array(vec![Value::Uint(a), Value::Uint(b), Value::Array(path)]);
         let proofs = Value::Array(vec![Value::Bytes(cbor::encode(&proof))]);
         let unprotected = Value::map([(VDP, Value::map([(kind, proofs)]))]);
@@ -228,10 +207,7 @@ impl Receipt {
     pub fn decode(bytes: &[u8]) -> Result<Receipt, ReceiptError> {
         let envelope = open(bytes)?;
         let (size, index, path) = only_proof(&envelope, INCLUSION)?;
-        Ok(Receipt {
-            envelope,
-            proof: Inclusion { size, index, path },
-        })
+        Ok(Receipt { envelope, proof: Inclusion { size, index, path } })
     }
 
     /// The protected header.
@@ -250,19 +226,11 @@ impl Receipt {
     }
 
     /// The same from the leaf's hash.
-    pub fn verify_leaf_hash(
-        &self,
-        key: &PublicKey,
-        leaf: &Hash,
-    ) -> Result<VerifiedReceipt, ReceiptError> {
+    pub fn verify_leaf_hash(&self, key: &PublicKey, leaf: &Hash) -> Result<VerifiedReceipt, ReceiptError> {
         let Inclusion { size, index, path } = &self.proof;
         let root = proof::root_from_inclusion(leaf, *index, *size, path)?;
         self.envelope.verify_with(key, &[], Some(&root))?;
-        Ok(VerifiedReceipt {
-            root,
-            size: *size,
-            index: *index,
-        })
+        Ok(VerifiedReceipt { root, size: *size, index: *index })
     }
 }
 
@@ -305,10 +273,7 @@ impl ConsistencyReceipt {
     pub fn decode(bytes: &[u8]) -> Result<ConsistencyReceipt, ReceiptError> {
         let envelope = open(bytes)?;
         let (size1, size2, path) = only_proof(&envelope, CONSISTENCY)?;
-        Ok(ConsistencyReceipt {
-            envelope,
-            proof: Consistency { size1, size2, path },
-        })
+        Ok(ConsistencyReceipt { envelope, proof: Consistency { size1, size2, path } })
     }
 
     /// The protected header.
@@ -322,19 +287,11 @@ impl ConsistencyReceipt {
     }
 
     /// Checks that the newer tree extends the one with `root1`, and the signature over its root.
-    pub fn verify(
-        &self,
-        key: &PublicKey,
-        root1: &Hash,
-    ) -> Result<VerifiedConsistency, ReceiptError> {
+    pub fn verify(&self, key: &PublicKey, root1: &Hash) -> Result<VerifiedConsistency, ReceiptError> {
         let Consistency { size1, size2, path } = &self.proof;
         let root2 = proof::root_from_consistency(*size1, *size2, path, root1)?;
         self.envelope.verify_with(key, &[], Some(&root2))?;
-        Ok(VerifiedConsistency {
-            size1: *size1,
-            size2: *size2,
-            root2,
-        })
+        Ok(VerifiedConsistency { size1: *size1, size2: *size2, root2 })
     }
 }
 
@@ -382,11 +339,7 @@ fn only_proof(envelope: &Envelope, kind: i64) -> Result<(u64, u64, Vec<Hash>), R
     if path.len() > MAX_PROOF_HASHES {
         return Err(ReceiptError::MalformedProof);
     }
-    let hash = |value: &Value| {
-        value
-            .as_bytes()
-            .and_then(|bytes| Hash::try_from(bytes).ok())
-    };
+    let hash = |value: &Value| value.as_bytes().and_then(|bytes| Hash::try_from(bytes).ok());
     let path: Option<Vec<Hash>> = path.iter().map(hash).collect();
     Ok((*a, *b, path.ok_or(ReceiptError::MalformedProof)?))
 }

@@ -68,11 +68,7 @@ impl Tile {
     pub fn in_tree(level: u8, index: u64, size: u64) -> Option<Tile> {
         let hashes = nodes_at(level, size).checked_sub(index.checked_mul(FULL_WIDTH.into())?)?;
         let width = hashes.min(FULL_WIDTH.into()) as u16;
-        (width > 0).then_some(Tile {
-            level,
-            index,
-            width,
-        })
+        (width > 0).then_some(Tile { level, index, width })
     }
 
     /// Whether it has fewer than 256 hashes.
@@ -89,22 +85,10 @@ impl Tile {
     pub fn parse(path: &str) -> Result<Tile, TileError> {
         let rest = path.strip_prefix("tile/").ok_or(TileError::Path)?;
         let (level, rest) = rest.split_once('/').ok_or(TileError::Path)?;
-        let level = level
-            .parse()
-            .ok()
-            .filter(|level| *level < 64)
-            .ok_or(TileError::Path)?;
+        let level = level.parse().ok().filter(|level| *level < 64).ok_or(TileError::Path)?;
         let (index, width) = parse_place(rest)?;
-        let tile = Tile {
-            level,
-            index,
-            width,
-        };
-        if tile.path() == path {
-            Ok(tile)
-        } else {
-            Err(TileError::Path)
-        }
+        let tile = Tile { level, index, width };
+        if tile.path() == path { Ok(tile) } else { Err(TileError::Path) }
     }
 
     /// The tile's bytes: its hashes, one after another.
@@ -114,9 +98,7 @@ impl Tile {
         let mut bytes = Vec::new();
         for offset in 0..u64::from(self.width) {
             let index = first.saturating_add(offset);
-            let hash = reader
-                .node(level, index)
-                .ok_or(TreeError::MissingNode { level, index })?;
+            let hash = reader.node(level, index).ok_or(TreeError::MissingNode { level, index })?;
             bytes.extend_from_slice(&hash);
         }
         Ok(bytes)
@@ -126,10 +108,7 @@ impl Tile {
     pub fn hashes(&self, bytes: &[u8]) -> Result<Vec<Hash>, TileError> {
         let (hashes, rest) = bytes.as_chunks::<32>();
         if !rest.is_empty() || hashes.len() != usize::from(self.width) {
-            return Err(TileError::TileLength {
-                width: self.width,
-                bytes: bytes.len(),
-            });
+            return Err(TileError::TileLength { width: self.width, bytes: bytes.len() });
         }
         Ok(hashes.to_vec())
     }
@@ -163,11 +142,7 @@ impl Bundle {
         let rest = path.strip_prefix("tile/entries/").ok_or(TileError::Path)?;
         let (index, width) = parse_place(rest)?;
         let bundle = Bundle { index, width };
-        if bundle.path() == path {
-            Ok(bundle)
-        } else {
-            Err(TileError::Path)
-        }
+        if bundle.path() == path { Ok(bundle) } else { Err(TileError::Path) }
     }
 
     /// The bundle's bytes: each entry after its length, 16 bits, big-endian.
@@ -178,10 +153,7 @@ impl Bundle {
         let mut bytes = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
             let entry = entry.as_ref();
-            let len = u16::try_from(entry.len()).map_err(|_| TileError::EntryTooLong {
-                index,
-                bytes: entry.len(),
-            })?;
+            let len = u16::try_from(entry.len()).map_err(|_| TileError::EntryTooLong { index, bytes: entry.len() })?;
             bytes.extend_from_slice(&len.to_be_bytes());
             bytes.extend_from_slice(entry);
         }
@@ -199,21 +171,14 @@ impl Bundle {
             entries.push(entry);
             rest = tail;
         }
-        if rest.is_empty() {
-            Ok(entries)
-        } else {
-            Err(wrong)
-        }
+        if rest.is_empty() { Ok(entries) } else { Err(wrong) }
     }
 }
 
 impl From<Tile> for Bundle {
     /// The bundle of a level-0 tile.
     fn from(tile: Tile) -> Bundle {
-        Bundle {
-            index: tile.index,
-            width: tile.width,
-        }
+        Bundle { index: tile.index, width: tile.width }
     }
 }
 
@@ -222,11 +187,7 @@ impl From<Tile> for Bundle {
 pub fn new_tiles(old_size: u64, new_size: u64) -> impl Iterator<Item = Tile> {
     (0..=MAX_LEVEL).flat_map(move |level| {
         let (old, new) = (nodes_at(level, old_size), nodes_at(level, new_size));
-        let tiles = if new > old {
-            old / u64::from(FULL_WIDTH)..new.div_ceil(FULL_WIDTH.into())
-        } else {
-            0..0
-        };
+        let tiles = if new > old { old / u64::from(FULL_WIDTH)..new.div_ceil(FULL_WIDTH.into()) } else { 0..0 };
         tiles.filter_map(move |index| Tile::in_tree(level, index, new_size))
     })
 }
@@ -246,9 +207,7 @@ pub struct NodeInTile {
 
 /// The tile that node (level, index) is computed from; `None` beyond any tree.
 pub fn tile_for_node(level: u32, index: u64) -> Option<NodeInTile> {
-    let tile_level = u8::try_from(level / HEIGHT)
-        .ok()
-        .filter(|level| *level <= MAX_LEVEL)?;
+    let tile_level = u8::try_from(level / HEIGHT).ok().filter(|level| *level <= MAX_LEVEL)?;
     let within = level % HEIGHT;
     let across = HEIGHT - within;
     Some(NodeInTile {
@@ -284,25 +243,14 @@ pub struct TileReader<S> {
 impl<S: TileSource> TileReader<S> {
     /// A reader for the tree of `size` leaves.
     pub fn new(source: S, size: u64) -> TileReader<S> {
-        TileReader {
-            source,
-            size,
-            tiles: RefCell::default(),
-        }
+        TileReader { source, size, tiles: RefCell::default() }
     }
 
     fn fetch(&self, tile: Tile) -> Option<Vec<Hash>> {
-        if let Some(hashes) = self
-            .source
-            .tile(tile)
-            .and_then(|bytes| tile.hashes(&bytes).ok())
-        {
+        if let Some(hashes) = self.source.tile(tile).and_then(|bytes| tile.hashes(&bytes).ok()) {
             return Some(hashes);
         }
-        let full = Tile {
-            width: FULL_WIDTH,
-            ..tile
-        };
+        let full = Tile { width: FULL_WIDTH, ..tile };
         let mut hashes = full.hashes(&self.source.tile(full)?).ok()?;
         hashes.truncate(tile.width.into());
         Some(hashes)
@@ -319,16 +267,9 @@ impl<S: TileSource> HashReader for TileReader<S> {
             std::collections::btree_map::Entry::Vacant(free) => free.insert(self.fetch(tile)?),
         };
         let first = usize::from(place.first);
-        let mut nodes = hashes
-            .get(first..first + usize::from(place.count))?
-            .to_vec();
+        let mut nodes = hashes.get(first..first + usize::from(place.count))?.to_vec();
         while nodes.len() > 1 {
-            nodes = nodes
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|[l, r]| node_hash(l, r))
-                .collect();
+            nodes = nodes.as_chunks::<2>().0.iter().map(|[l, r]| node_hash(l, r)).collect();
         }
         nodes.first().copied()
     }
@@ -347,11 +288,7 @@ fn place(index: u64, width: u16) -> String {
         text = format!("x{:03}/{text}", rest % 1000);
         rest /= 1000;
     }
-    if width < FULL_WIDTH {
-        format!("{text}.p/{width}")
-    } else {
-        text
-    }
+    if width < FULL_WIDTH { format!("{text}.p/{width}") } else { text }
 }
 
 /// Reads such a place loosely; the caller compares with what it would have written.
@@ -359,21 +296,14 @@ fn parse_place(text: &str) -> Result<(u64, u16), TileError> {
     let (index, width) = match text.split_once(".p/") {
         None => (text, FULL_WIDTH),
         Some((index, width)) => {
-            let width = width
-                .parse()
-                .ok()
-                .filter(|width| (1..FULL_WIDTH).contains(width));
+            let width = width.parse().ok().filter(|width| (1..FULL_WIDTH).contains(width));
             (index, width.ok_or(TileError::Path)?)
         }
     };
     let mut number: u64 = 0;
     for group in index.split('/') {
         let digits = group.strip_prefix('x').unwrap_or(group);
-        let digits: u64 = digits
-            .parse()
-            .ok()
-            .filter(|n| *n < 1000)
-            .ok_or(TileError::Path)?;
+        let digits: u64 = digits.parse().ok().filter(|n| *n < 1000).ok_or(TileError::Path)?;
         let shifted = number.checked_mul(1000).and_then(|n| n.checked_add(digits));
         number = shifted.ok_or(TileError::Path)?;
     }

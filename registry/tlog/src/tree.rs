@@ -75,11 +75,7 @@ pub fn root(reader: &impl HashReader, size: u64) -> Result<Hash, TreeError> {
 
 /// The path that proves leaf `index` in the tree of `size` leaves, from the leaf up
 /// (RFC 9162 §2.1.3.1).
-pub fn inclusion_proof(
-    reader: &impl HashReader,
-    index: u64,
-    size: u64,
-) -> Result<Vec<Hash>, TreeError> {
+pub fn inclusion_proof(reader: &impl HashReader, index: u64, size: u64) -> Result<Vec<Hash>, TreeError> {
     bounded(size)?;
     if index >= size {
         return Err(TreeError::IndexBeyondSize { index, size });
@@ -102,11 +98,7 @@ pub fn inclusion_proof(
 
 /// The proof that the tree of `size2` leaves begins with that of `size1` (RFC 9162 §2.1.4.1). It is
 /// empty where the sizes are equal, or the older is 0.
-pub fn consistency_proof(
-    reader: &impl HashReader,
-    size1: u64,
-    size2: u64,
-) -> Result<Vec<Hash>, TreeError> {
+pub fn consistency_proof(reader: &impl HashReader, size1: u64, size2: u64) -> Result<Vec<Hash>, TreeError> {
     bounded(size2)?;
     if size1 > size2 {
         return Err(TreeError::Sizes { size1, size2 });
@@ -148,9 +140,7 @@ fn subtree(reader: &impl HashReader, start: u64, end: u64) -> Result<Hash, TreeE
     while end > start {
         let level = (end - start).trailing_zeros();
         let index = (end >> level) - 1;
-        let node = reader
-            .node(level, index)
-            .ok_or(TreeError::MissingNode { level, index })?;
+        let node = reader.node(level, index).ok_or(TreeError::MissingNode { level, index })?;
         hash = Some(hash.map_or(node, |right| node_hash(&node, &right)));
         end = index << level;
     }
@@ -158,11 +148,7 @@ fn subtree(reader: &impl HashReader, start: u64, end: u64) -> Result<Hash, TreeE
 }
 
 fn bounded(size: u64) -> Result<(), TreeError> {
-    if size > MAX_SIZE {
-        Err(TreeError::TooLarge { size })
-    } else {
-        Ok(())
-    }
+    if size > MAX_SIZE { Err(TreeError::TooLarge { size }) } else { Ok(()) }
 }
 
 /// A node that has just become complete.
@@ -194,10 +180,7 @@ impl Edge {
     pub fn from_parts(size: u64, hashes: Vec<Hash>) -> Result<Edge, TreeError> {
         bounded(size)?;
         if size.count_ones() as usize != hashes.len() {
-            return Err(TreeError::EdgeLength {
-                size,
-                hashes: hashes.len(),
-            });
+            return Err(TreeError::EdgeLength { size, hashes: hashes.len() });
         }
         Ok(Edge { size, hashes })
     }
@@ -208,14 +191,9 @@ impl Edge {
         let levels = (0..u64::BITS).rev().filter(|level| size >> level & 1 == 1);
         let hash = |level: u32| {
             let index = (size >> level) - 1;
-            reader
-                .node(level, index)
-                .ok_or(TreeError::MissingNode { level, index })
+            reader.node(level, index).ok_or(TreeError::MissingNode { level, index })
         };
-        Ok(Edge {
-            size,
-            hashes: levels.map(hash).collect::<Result<_, _>>()?,
-        })
+        Ok(Edge { size, hashes: levels.map(hash).collect::<Result<_, _>>()? })
     }
 
     /// Appends a leaf hash; gives the nodes that it completes, from level 0 up.
@@ -247,12 +225,7 @@ impl Edge {
 
     /// The root of the tree.
     pub fn root(&self) -> Hash {
-        let folded = self
-            .hashes
-            .iter()
-            .rev()
-            .copied()
-            .reduce(|right, left| node_hash(&left, &right));
+        let folded = self.hashes.iter().rev().copied().reduce(|right, left| node_hash(&left, &right));
         folded.unwrap_or(EMPTY_ROOT)
     }
 }

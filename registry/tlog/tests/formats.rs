@@ -7,12 +7,8 @@ use cose::key::{Signer, SigningKey};
 use proptest::prelude::*;
 use tlog::checkpoint::{Checkpoint, CheckpointError, VerifiedCheckpoint};
 use tlog::leaf_hash;
-use tlog::note::{
-    Cosigner, MAX_NOTE_BYTES, MAX_SIGNATURES, NoteError, NoteSigner, NoteVerifier, SignedNote,
-};
-use tlog::receipt::{
-    Consistency, ConsistencyReceipt, Inclusion, Issuer, Receipt, ReceiptError, SignedRoot,
-};
+use tlog::note::{Cosigner, MAX_NOTE_BYTES, MAX_SIGNATURES, NoteError, NoteSigner, NoteVerifier, SignedNote};
+use tlog::receipt::{Consistency, ConsistencyReceipt, Inclusion, Issuer, Receipt, ReceiptError, SignedRoot};
 use tlog::tile::{Bundle, Tile};
 use tlog::tree::{self, MemoryTree};
 
@@ -28,26 +24,17 @@ fn notes_of_log_and_witness() {
     let checkpoint = Checkpoint::new(origin, 7, [9; 32]);
     let body = checkpoint.to_body();
     let note = SignedNote::new(body.clone(), vec![log.sign(&body).unwrap()]).unwrap();
-    let note = note
-        .with_signature(witness.cosign(&body, 1_800_000_000).unwrap())
-        .unwrap();
+    let note = note.with_signature(witness.cosign(&body, 1_800_000_000).unwrap()).unwrap();
     let bytes = note.encode().into_bytes();
     assert_eq!(SignedNote::parse(&bytes).as_ref(), Ok(&note));
 
     let known = [log.verifier().clone(), witness.verifier().clone()];
     for verifier in &known {
-        assert_eq!(
-            NoteVerifier::from_vkey(&verifier.to_vkey()).as_ref(),
-            Ok(verifier)
-        );
+        assert_eq!(NoteVerifier::from_vkey(&verifier.to_vkey()).as_ref(), Ok(verifier));
     }
     let opened = VerifiedCheckpoint::open(&bytes, origin, &known).unwrap();
     assert_eq!(opened.checkpoint(), &checkpoint);
-    let by: Vec<_> = opened
-        .by()
-        .iter()
-        .map(|by| (by.verifier, by.timestamp))
-        .collect();
+    let by: Vec<_> = opened.by().iter().map(|by| (by.verifier, by.timestamp)).collect();
     assert_eq!(by, [(0, None), (1, Some(1_800_000_000))]);
     let other = VerifiedCheckpoint::open(&bytes, "other.example/log", &known);
     assert!(matches!(other, Err(CheckpointError::Origin { .. })));
@@ -57,36 +44,18 @@ fn notes_of_log_and_witness() {
     bad.signature[7] ^= 1;
     let spoiled = note.clone().with_signature(bad).unwrap();
     let name = "witness.example/w1".to_owned();
-    assert_eq!(
-        spoiled.verify(&known),
-        Err(NoteError::BadSignature { name })
-    );
+    assert_eq!(spoiled.verify(&known), Err(NoteError::BadSignature { name }));
     // An unknown key's does not.
     assert_eq!(spoiled.verify(&known[..1]).unwrap().len(), 1);
 
-    assert_eq!(
-        witness.cosign("not a checkpoint\n", 1),
-        Err(NoteError::NotCosignable)
-    );
-    assert_eq!(
-        witness.cosign(&body, u64::MAX),
-        Err(NoteError::NotCosignable)
-    );
+    assert_eq!(witness.cosign("not a checkpoint\n", 1), Err(NoteError::NotCosignable));
+    assert_eq!(witness.cosign(&body, u64::MAX), Err(NoteError::NotCosignable));
     let p256: Arc<dyn Signer> = Arc::new(SigningKey::generate_p256().unwrap());
-    assert!(matches!(
-        NoteSigner::new(origin, p256),
-        Err(NoteError::Key(_))
-    ));
-    assert!(matches!(
-        NoteSigner::new("a b", ed25519()),
-        Err(NoteError::Name { .. })
-    ));
+    assert!(matches!(NoteSigner::new(origin, p256), Err(NoteError::Key(_))));
+    assert!(matches!(NoteSigner::new("a b", ed25519()), Err(NoteError::Name { .. })));
     let vkey = log.verifier().to_vkey();
     let mistyped = vkey.replacen(origin, "registry.example/lag", 1);
-    assert_eq!(
-        NoteVerifier::from_vkey(&mistyped),
-        Err(NoteError::VerifierKey)
-    );
+    assert_eq!(NoteVerifier::from_vkey(&mistyped), Err(NoteError::VerifierKey));
 }
 
 #[test]
@@ -96,10 +65,7 @@ fn note_format() {
     assert!(SignedNote::parse(good.as_bytes()).is_ok());
     // An empty line in the text is text.
     let lines = format!("text\n\nmore\n\n{line}");
-    assert_eq!(
-        SignedNote::parse(lines.as_bytes()).unwrap().text(),
-        "text\n\nmore\n"
-    );
+    assert_eq!(SignedNote::parse(lines.as_bytes()).unwrap().text(), "text\n\nmore\n");
     for bad in [
         String::new(),
         "text\n".into(),
@@ -157,45 +123,26 @@ fn checkpoint_format() {
 fn receipts_of_a_log() {
     let memory: MemoryTree = (0..11u64).map(|n| leaf_hash(&n.to_be_bytes())).collect();
     let root = memory.root(11).unwrap();
-    let issuer = Issuer {
-        kid: b"log-key",
-        iss: "https://registry.example",
-        sub: "registry.example/log",
-    };
-    for key in [
-        SigningKey::generate_p256().unwrap(),
-        SigningKey::generate_ed25519().unwrap(),
-    ] {
+    let issuer = Issuer { kid: b"log-key", iss: "https://registry.example", sub: "registry.example/log" };
+    for key in [SigningKey::generate_p256().unwrap(), SigningKey::generate_ed25519().unwrap()] {
         let signed = SignedRoot::sign(&key, &issuer, &root).unwrap();
         assert_eq!(SignedRoot::decode(&signed.encode()).as_ref(), Ok(&signed));
         assert_eq!(signed.verify(&key.public_key(), &root), Ok(()));
         for index in 0..11u64 {
             let path = tree::inclusion_proof(&memory, index, 11).unwrap();
-            let bytes = signed
-                .inclusion_receipt(&Inclusion {
-                    size: 11,
-                    index,
-                    path,
-                })
-                .unwrap();
+            let bytes = signed.inclusion_receipt(&Inclusion { size: 11, index, path }).unwrap();
             assert!(cbor::decode_deterministic(&bytes).is_ok());
             let receipt = Receipt::decode(&bytes).unwrap();
             assert_eq!(receipt.protected().iss(), Some(issuer.iss));
             assert_eq!(receipt.protected().sub(), Some(issuer.sub));
-            let verified = receipt
-                .verify(&key.public_key(), &index.to_be_bytes())
-                .unwrap();
+            let verified = receipt.verify(&key.public_key(), &index.to_be_bytes()).unwrap();
             assert_eq!((verified.size(), verified.index()), (11, index));
             assert_eq!(verified.root(), &root);
             assert!(receipt.verify(&key.public_key(), b"another entry").is_err());
         }
         for size1 in 1..=11 {
             let path = tree::consistency_proof(&memory, size1, 11).unwrap();
-            let proof = Consistency {
-                size1,
-                size2: 11,
-                path,
-            };
+            let proof = Consistency { size1, size2: 11, path };
             let bytes = signed.consistency_receipt(&proof).unwrap();
             let receipt = ConsistencyReceipt::decode(&bytes).unwrap();
             let root1 = memory.root(size1).unwrap();
@@ -207,19 +154,10 @@ fn receipts_of_a_log() {
 }
 
 /// A receipt with any protected parameters and any unprotected header, under a signature of no value.
-fn receipt(
-    vds: Option<Value>,
-    unprotected: Value,
-    payload: Value,
-) -> Result<Receipt, ReceiptError> {
+fn receipt(vds: Option<Value>, unprotected: Value, payload: Value) -> Result<Receipt, ReceiptError> {
     let protected = [Some((1, Value::int(-7))), vds.map(|vds| (395, vds))];
     let protected = cbor::encode(&Value::map(protected.into_iter().flatten()));
-    let parts = vec![
-        Value::Bytes(protected),
-        unprotected,
-        payload,
-        Value::bytes([0; 64]),
-    ];
+    let parts = vec![Value::Bytes(protected), unprotected, payload, Value::bytes([0; 64])];
     Receipt::decode(&cbor::encode(&Value::tag(18, Value::Array(parts))))
 }
 
@@ -228,23 +166,12 @@ fn receipt_format() {
     let one = || Some(Value::int(1));
     let proof = |parts: Vec<Value>| Value::Bytes(cbor::encode(&Value::Array(parts)));
     let hash = || Value::bytes([1; 32]);
-    let good = || {
-        proof(vec![
-            Value::int(2),
-            Value::int(0),
-            Value::Array(vec![hash()]),
-        ])
-    };
-    let vdp = |kind: i64, proofs: Vec<Value>| {
-        Value::map([(396, Value::map([(kind, Value::Array(proofs))]))])
-    };
+    let good = || proof(vec![Value::int(2), Value::int(0), Value::Array(vec![hash()])]);
+    let vdp = |kind: i64, proofs: Vec<Value>| Value::map([(396, Value::map([(kind, Value::Array(proofs))]))]);
     assert!(receipt(one(), vdp(-1, vec![good()]), Value::Null).is_ok());
 
     let vds = |vds: Value| receipt(Some(vds), vdp(-1, vec![good()]), Value::Null);
-    assert_eq!(
-        vds(Value::int(2)),
-        Err(ReceiptError::UnsupportedStructure { vds: 2 })
-    );
+    assert_eq!(vds(Value::int(2)), Err(ReceiptError::UnsupportedStructure { vds: 2 }));
     assert_eq!(vds(Value::text("1")), Err(ReceiptError::MissingStructure));
     let none = receipt(None, vdp(-1, vec![good()]), Value::Null);
     assert_eq!(none, Err(ReceiptError::MissingStructure));
@@ -252,10 +179,7 @@ fn receipt_format() {
     assert_eq!(attached, Err(ReceiptError::AttachedPayload));
 
     let extra = Value::map([(4, Value::bytes([0])), (396, Value::map([]))]);
-    let kinds = Value::map([
-        (-1, Value::Array(vec![good()])),
-        (-2, Value::Array(vec![good()])),
-    ]);
+    let kinds = Value::map([(-1, Value::Array(vec![good()])), (-2, Value::Array(vec![good()]))]);
     for unprotected in [
         Value::Map(vec![]),
         extra,
@@ -267,36 +191,20 @@ fn receipt_format() {
         vdp(-1, vec![good(), good()]),
     ] {
         let refused = receipt(one(), unprotected.clone(), Value::Null);
-        assert!(
-            matches!(refused, Err(ReceiptError::Proofs { .. })),
-            "{unprotected:?}"
-        );
+        assert!(matches!(refused, Err(ReceiptError::Proofs { .. })), "{unprotected:?}");
     }
     for parts in [
         vec![],
         vec![Value::int(2), Value::int(0)],
         vec![Value::int(2), Value::int(-1), Value::Array(vec![])],
-        vec![
-            Value::int(2),
-            Value::int(0),
-            Value::Array(vec![Value::bytes([1; 31])]),
-        ],
-        vec![
-            Value::int(2),
-            Value::int(0),
-            Value::Array(vec![]),
-            Value::Null,
-        ],
+        vec![Value::int(2), Value::int(0), Value::Array(vec![Value::bytes([1; 31])])],
+        vec![Value::int(2), Value::int(0), Value::Array(vec![]), Value::Null],
         vec![Value::int(2), Value::int(0), Value::Array(vec![hash(); 66])],
     ] {
         let refused = receipt(one(), vdp(-1, vec![proof(parts)]), Value::Null);
         assert_eq!(refused, Err(ReceiptError::MalformedProof));
     }
-    let trailing = receipt(
-        one(),
-        vdp(-1, vec![Value::bytes([0x80, 0x00])]),
-        Value::Null,
-    );
+    let trailing = receipt(one(), vdp(-1, vec![Value::bytes([0x80, 0x00])]), Value::Null);
     assert!(matches!(trailing, Err(ReceiptError::Cbor(_))));
 }
 
@@ -310,29 +218,14 @@ fn bundles() {
     assert!(Bundle { index: 4, width: 4 }.entries(&bytes).is_err());
     assert!(bundle.entries(&bytes[..bytes.len() - 1]).is_err());
     assert!(bundle.encode(&entries[..2]).is_err());
-    assert!(
-        Bundle { index: 0, width: 1 }
-            .encode(&[vec![0; 65536]])
-            .is_err()
-    );
-    assert_eq!(
-        Bundle::for_entry(1030, 1031),
-        Some((Bundle { index: 4, width: 7 }, 6))
-    );
+    assert!(Bundle { index: 0, width: 1 }.encode(&[vec![0; 65536]]).is_err());
+    assert_eq!(Bundle::for_entry(1030, 1031), Some((Bundle { index: 4, width: 7 }, 6)));
     assert_eq!(Bundle::for_entry(1031, 1031), None);
 }
 
 fn every_decoder(bytes: &[u8]) {
-    let _ = (
-        Receipt::decode(bytes),
-        ConsistencyReceipt::decode(bytes),
-        SignedRoot::decode(bytes),
-    );
-    let tile = Tile {
-        level: 0,
-        index: 0,
-        width: (bytes.len() / 32) as u16,
-    };
+    let _ = (Receipt::decode(bytes), ConsistencyReceipt::decode(bytes), SignedRoot::decode(bytes));
+    let tile = Tile { level: 0, index: 0, width: (bytes.len() / 32) as u16 };
     let _ = tile.hashes(bytes);
     for width in [1, 2, 3, 256] {
         let bundle = Bundle { index: 0, width };
@@ -370,11 +263,7 @@ proptest! {
 #[test]
 fn mutated_bytes() {
     let key = SigningKey::generate_ed25519().unwrap();
-    let issuer = Issuer {
-        kid: b"k",
-        iss: "i",
-        sub: "s",
-    };
+    let issuer = Issuer { kid: b"k", iss: "i", sub: "s" };
     let signed = SignedRoot::sign(&key, &issuer, &[3; 32]).unwrap();
     let log = NoteSigner::new("registry.example/log", Arc::new(key)).unwrap();
     let body = Checkpoint::new("registry.example/log", 12, [9; 32]).to_body();
@@ -382,35 +271,16 @@ fn mutated_bytes() {
     let path = vec![[1; 32], [2; 32]];
     let examples: Vec<Vec<u8>> = vec![
         signed.encode(),
-        signed
-            .inclusion_receipt(&Inclusion {
-                size: 4,
-                index: 1,
-                path: path.clone(),
-            })
-            .unwrap(),
-        signed
-            .consistency_receipt(&Consistency {
-                size1: 2,
-                size2: 4,
-                path,
-            })
-            .unwrap(),
+        signed.inclusion_receipt(&Inclusion { size: 4, index: 1, path: path.clone() }).unwrap(),
+        signed.consistency_receipt(&Consistency { size1: 2, size2: 4, path }).unwrap(),
         note.encode().into_bytes(),
         body.into_bytes(),
         log.verifier().to_vkey().into_bytes(),
         b"tile/3/x001/x234/067.p/12".to_vec(),
         b"tile/entries/x001/067".to_vec(),
-        Bundle { index: 0, width: 3 }
-            .encode(&["one", "two", "three"])
-            .unwrap(),
+        Bundle { index: 0, width: 3 }.encode(&["one", "two", "three"]).unwrap(),
     ];
-    let strategy = (
-        0..examples.len(),
-        any::<prop::sample::Index>(),
-        any::<u8>(),
-        0..4,
-    );
+    let strategy = (0..examples.len(), any::<prop::sample::Index>(), any::<u8>(), 0..4);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(30_000));
     let result = runner.run(&strategy, |(example, at, byte, how)| {
         let mut bytes = examples[example].clone();

@@ -46,15 +46,9 @@ fn subproof(size1: usize, leaves: &[Hash], whole: bool) -> Vec<Hash> {
     }
     let split = leaves.len().next_power_of_two() / 2;
     let (mut below, beside) = if size1 <= split {
-        (
-            subproof(size1, &leaves[..split], whole),
-            mth(&leaves[split..]),
-        )
+        (subproof(size1, &leaves[..split], whole), mth(&leaves[split..]))
     } else {
-        (
-            subproof(size1 - split, &leaves[split..], false),
-            mth(&leaves[..split]),
-        )
+        (subproof(size1 - split, &leaves[split..], false), mth(&leaves[..split]))
     };
     below.push(beside);
     below
@@ -70,10 +64,7 @@ fn every_small_tree() {
         let root = mth(now);
         assert_eq!(edge.root(), root);
         assert_eq!(memory.root(n), Ok(root));
-        assert_eq!(
-            Edge::from_parts(n, edge.hashes().to_vec()).as_ref(),
-            Ok(&edge)
-        );
+        assert_eq!(Edge::from_parts(n, edge.hashes().to_vec()).as_ref(), Ok(&edge));
         assert_eq!(Edge::from_reader(&memory, n).as_ref(), Ok(&edge));
         for index in 0..size {
             let made = tree::inclusion_proof(&memory, index as u64, n).unwrap();
@@ -85,10 +76,7 @@ fn every_small_tree() {
             let made = tree::consistency_proof(&memory, older as u64, n).unwrap();
             assert_eq!(made, subproof(older, now, true));
             let root1 = mth(&all[..older]);
-            assert_eq!(
-                proof::verify_consistency(older as u64, n, &made, &root1, &root),
-                Ok(())
-            );
+            assert_eq!(proof::verify_consistency(older as u64, n, &made, &root1, &root), Ok(()));
         }
         if let Some(leaf) = all.get(size) {
             assert_eq!(memory.push(*leaf), n);
@@ -121,10 +109,7 @@ fn refuses_sizes() {
     let memory: MemoryTree = leaves(3).into_iter().collect();
     let size = MAX_SIZE + 1;
     assert_eq!(tree::root(&memory, size), Err(TreeError::TooLarge { size }));
-    assert_eq!(
-        tree::root(&memory, 4),
-        Err(TreeError::MissingNode { level: 2, index: 0 })
-    );
+    assert_eq!(tree::root(&memory, 4), Err(TreeError::MissingNode { level: 2, index: 0 }));
     let (index, size) = (3, 3);
     let beyond = Err(TreeError::IndexBeyondSize { index, size });
     assert_eq!(tree::inclusion_proof(&memory, index, size), beyond);
@@ -135,24 +120,12 @@ fn refuses_sizes() {
     assert!(Edge::from_parts(u64::MAX, vec![EMPTY_ROOT; 64]).is_err());
 
     let sizes = ProofError::Sizes { size1, size2 };
-    assert_eq!(
-        proof::root_from_consistency(size1, size2, &[], &EMPTY_ROOT),
-        Err(sizes)
-    );
+    assert_eq!(proof::root_from_consistency(size1, size2, &[], &EMPTY_ROOT), Err(sizes));
     // Everything extends nothing; but only the true root of nothing.
-    assert_eq!(
-        proof::verify_consistency(0, 9, &[], &EMPTY_ROOT, &[1; 32]),
-        Ok(())
-    );
+    assert_eq!(proof::verify_consistency(0, 9, &[], &EMPTY_ROOT, &[1; 32]), Ok(()));
     let mismatch = Err(ProofError::RootMismatch);
-    assert_eq!(
-        proof::verify_consistency(0, 9, &[], &[1; 32], &[1; 32]),
-        mismatch
-    );
-    assert_eq!(
-        proof::verify_consistency(0, 0, &[], &[1; 32], &[1; 32]),
-        mismatch
-    );
+    assert_eq!(proof::verify_consistency(0, 9, &[], &[1; 32], &[1; 32]), mismatch);
+    assert_eq!(proof::verify_consistency(0, 0, &[], &[1; 32], &[1; 32]), mismatch);
 }
 
 proptest! {

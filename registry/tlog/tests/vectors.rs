@@ -16,10 +16,8 @@ use tlog::tree::{self, Edge, HashReader, MemoryTree};
 use tlog::{Hash, leaf_hash, node_hash, proof};
 
 fn shared(below: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("TOUCHSTONE_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("TOUCHSTONE_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let path = root.join("standards/scitt").join(below);
     if path.is_dir() {
         return Some(path);
@@ -29,12 +27,7 @@ fn shared(below: &str) -> Option<PathBuf> {
 }
 
 #[derive(Deserialize)]
-#[serde(
-    untagged,
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(untagged, rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 enum Case {
     Inclusion {
         leaf_idx: u64,
@@ -64,11 +57,7 @@ fn hash(text: &str) -> Option<Hash> {
 }
 
 fn hashes(texts: Option<Vec<String>>) -> Option<Vec<Hash>> {
-    texts
-        .unwrap_or_default()
-        .iter()
-        .map(|text| hash(text))
-        .collect()
+    texts.unwrap_or_default().iter().map(|text| hash(text)).collect()
 }
 
 /// transparency-dev/merkle: what each case wants, in both kinds.
@@ -82,15 +71,7 @@ fn merkle_proofs() {
     let (mut inclusion, mut consistency) = (0, 0);
     for (name, case) in cases {
         let (verified, want_err) = match case {
-            Case::Inclusion {
-                leaf_idx,
-                tree_size,
-                root,
-                leaf_hash,
-                proof,
-                want_err,
-                ..
-            } => {
+            Case::Inclusion { leaf_idx, tree_size, root, leaf_hash, proof, want_err, .. } => {
                 inclusion += 1;
                 let parts = (hash(&root), hash(&leaf_hash), hashes(proof));
                 let verified = match parts {
@@ -101,15 +82,7 @@ fn merkle_proofs() {
                 };
                 (verified, want_err)
             }
-            Case::Consistency {
-                size1,
-                size2,
-                root1,
-                root2,
-                proof,
-                want_err,
-                ..
-            } => {
+            Case::Consistency { size1, size2, root1, root2, proof, want_err, .. } => {
                 consistency += 1;
                 let parts = (hash(&root1), hash(&root2), hashes(proof));
                 let verified = match parts {
@@ -127,8 +100,7 @@ fn merkle_proofs() {
 }
 
 /// The log of transparency-dev/tessera: `shared/standards/scitt/SOURCES.md` gives the key.
-const TESSERA: &str =
-    "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
+const TESSERA: &str = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
 const TESSERA_SIZE: u64 = 15;
 
 #[test]
@@ -140,21 +112,12 @@ fn tessera_log() {
     assert_eq!(verifier.to_vkey(), TESSERA);
     let open = |name: &str| {
         let bytes = std::fs::read(log.join(name)).unwrap();
-        assert_eq!(
-            SignedNote::parse(&bytes).unwrap().encode().as_bytes(),
-            bytes,
-            "{name}"
-        );
+        assert_eq!(SignedNote::parse(&bytes).unwrap().encode().as_bytes(), bytes, "{name}");
         let known = std::slice::from_ref(&verifier);
         let opened = VerifiedCheckpoint::open(&bytes, "example.com/log/testdata", known);
-        opened
-            .unwrap_or_else(|e| panic!("{name}: {e}"))
-            .checkpoint()
-            .clone()
+        opened.unwrap_or_else(|e| panic!("{name}: {e}")).checkpoint().clone()
     };
-    let checkpoints: Vec<_> = (0..=TESSERA_SIZE)
-        .map(|n| open(&format!("checkpoint.{n}")))
-        .collect();
+    let checkpoints: Vec<_> = (0..=TESSERA_SIZE).map(|n| open(&format!("checkpoint.{n}"))).collect();
     assert_eq!(open("checkpoint"), checkpoints[15]);
 
     // Every bundle is read and written again; the largest holds all entries.
@@ -213,15 +176,10 @@ fn c2sp_examples() {
     let verifier = NoteVerifier::from_vkey(vkey).unwrap();
     assert_eq!(verifier.to_vkey(), vkey);
     let parsed = SignedNote::parse(note.as_bytes()).unwrap();
-    assert_eq!(
-        parsed.verify(std::slice::from_ref(&verifier)).unwrap()[0].name,
-        "example.com/foo"
-    );
+    assert_eq!(parsed.verify(std::slice::from_ref(&verifier)).unwrap()[0].name, "example.com/foo");
     assert_eq!(parsed.verify(&[]), Err(NoteError::NoKnownSignature));
     let changed = SignedNote::parse(note.replace("example message", "other message").as_bytes());
-    let bad = NoteError::BadSignature {
-        name: "example.com/foo".into(),
-    };
+    let bad = NoteError::BadSignature { name: "example.com/foo".into() };
     assert_eq!(changed.unwrap().verify(&[verifier]), Err(bad));
 
     // The cosigned checkpoint comes without keys: it is read, and its time is where we look for it.
@@ -245,39 +203,22 @@ fn rfc9942_examples() {
     let inclusion = Receipt::decode(&bytes).unwrap();
     let other = read("consistency-receipt.cbor");
     let consistency = ConsistencyReceipt::decode(&other).unwrap();
-    assert!(matches!(
-        Receipt::decode(&other),
-        Err(ReceiptError::Proofs { .. })
-    ));
-    assert!(matches!(
-        ConsistencyReceipt::decode(&bytes),
-        Err(ReceiptError::Proofs { .. })
-    ));
+    assert!(matches!(Receipt::decode(&other), Err(ReceiptError::Proofs { .. })));
+    assert!(matches!(ConsistencyReceipt::decode(&bytes), Err(ReceiptError::Proofs { .. })));
     for protected in [inclusion.protected(), consistency.protected()] {
         assert_eq!(protected.alg.code(), -7);
         assert_eq!(protected.kid.as_deref(), Some(&b"test-key-1"[..]));
-        assert_eq!(
-            protected.iss(),
-            Some("https://transparency-service.example.com")
-        );
+        assert_eq!(protected.iss(), Some("https://transparency-service.example.com"));
     }
     assert_eq!((inclusion.proof().size, inclusion.proof().index), (5, 3));
-    assert_eq!(
-        (consistency.proof().size1, consistency.proof().size2),
-        (3, 5)
-    );
+    assert_eq!((consistency.proof().size1, consistency.proof().size2), (3, 5));
     // Consistency from 3 to 5: leaves 2 and 3, the node over 0 and 1, leaf 4. Inclusion of leaf 3:
     // the same without leaf 3 itself.
-    let [leaf2, leaf3, first, leaf4] = consistency.proof().path[..] else {
-        panic!("path")
-    };
+    let [leaf2, leaf3, first, leaf4] = consistency.proof().path[..] else { panic!("path") };
     assert_eq!(inclusion.proof().path, [leaf2, first, leaf4]);
     let root3 = node_hash(&first, &leaf2);
     let root5 = proof::root_from_consistency(3, 5, &consistency.proof().path, &root3).unwrap();
-    assert_eq!(
-        proof::root_from_inclusion(&leaf3, 3, 5, &inclusion.proof().path),
-        Ok(root5)
-    );
+    assert_eq!(proof::root_from_inclusion(&leaf3, 3, 5, &inclusion.proof().path), Ok(root5));
     // Somebody's key is not theirs.
     let key = SigningKey::generate_p256().unwrap().public_key();
     let bad = ReceiptError::Envelope(Sign1Error::Key(KeyError::BadSignature));
@@ -294,20 +235,13 @@ fn ccf_receipts() {
     // The statement is no receipt: it names no structure.
     assert_eq!(Receipt::decode(&bytes), Err(ReceiptError::MissingStructure));
     let statement = Envelope::decode(&bytes).unwrap();
-    let receipts = statement
-        .unprotected()
-        .get(394)
-        .and_then(|value| value.as_array())
-        .unwrap();
+    let receipts = statement.unprotected().get(394).and_then(|value| value.as_array()).unwrap();
     assert_eq!(receipts.len(), 1);
     for receipt in receipts {
         // The form before RFC 9942: an untagged array.
         let receipt = receipt.as_bytes().unwrap();
         assert_eq!(Receipt::decode(receipt), Err(ReceiptError::UnsupportedForm));
-        assert_eq!(
-            ConsistencyReceipt::decode(receipt),
-            Err(ReceiptError::UnsupportedForm)
-        );
+        assert_eq!(ConsistencyReceipt::decode(receipt), Err(ReceiptError::UnsupportedForm));
     }
     let algorithm = Sign1Error::UnsupportedAlgorithm { code: -38 };
     let uvm = Receipt::decode(&read("uvm_0.2.10.cose"));
@@ -318,40 +252,21 @@ fn ccf_receipts() {
 /// tlog-tiles.md: the tree of 70,000 and that of 256.
 #[test]
 fn tiles_of_a_tree() {
-    let paths = |size| {
-        new_tiles(0, size)
-            .map(|tile| tile.path())
-            .collect::<Vec<_>>()
-    };
+    let paths = |size| new_tiles(0, size).map(|tile| tile.path()).collect::<Vec<_>>();
     let tiles: Vec<_> = new_tiles(0, 70_000).collect();
     let count = |level| tiles.iter().filter(|tile| tile.level == level).count();
     assert_eq!([count(0), count(1), count(2), count(3)], [274, 2, 1, 0]);
     let tail: Vec<_> = paths(70_000).split_off(273);
-    assert_eq!(
-        tail,
-        [
-            "tile/0/273.p/112",
-            "tile/1/000",
-            "tile/1/001.p/17",
-            "tile/2/000.p/1"
-        ]
-    );
+    assert_eq!(tail, ["tile/0/273.p/112", "tile/1/000", "tile/1/001.p/17", "tile/2/000.p/1"]);
     assert_eq!(paths(256), ["tile/0/000", "tile/1/000.p/1"]);
     assert_eq!(paths(0), Vec::<String>::new());
     assert_eq!(new_tiles(70_000, 70_000).count(), 0);
     assert_eq!(new_tiles(70_000, 3).count(), 0);
 
-    let tile = Tile {
-        level: 3,
-        index: 1_234_067,
-        width: 256,
-    };
+    let tile = Tile { level: 3, index: 1_234_067, width: 256 };
     assert_eq!(tile.path(), "tile/3/x001/x234/067");
     assert_eq!(Tile::parse("tile/3/x001/x234/067"), Ok(tile));
-    let bundle = Bundle {
-        index: 67,
-        width: 9,
-    };
+    let bundle = Bundle { index: 67, width: 9 };
     assert_eq!(bundle.path(), "tile/entries/067.p/9");
     assert_eq!(Bundle::parse("tile/entries/067.p/9"), Ok(bundle));
     for path in [

@@ -36,8 +36,14 @@ const BODY: &[Role] = &[Role::Reviewer, Role::Decider];
 /// Rows of the caller table.
 pub const ROWS: &[Row] = &[
     ("/touchstone.certification.v1.CertificationService/CreateApplication", Who::Roles(&[Role::Exporter])),
-    ("/touchstone.certification.v1.CertificationService/GetApplication", Who::Roles(&[Role::Exporter, Role::Reviewer, Role::Decider])),
-    ("/touchstone.certification.v1.CertificationService/ListApplications", Who::Roles(&[Role::Exporter, Role::Reviewer, Role::Decider])),
+    (
+        "/touchstone.certification.v1.CertificationService/GetApplication",
+        Who::Roles(&[Role::Exporter, Role::Reviewer, Role::Decider]),
+    ),
+    (
+        "/touchstone.certification.v1.CertificationService/ListApplications",
+        Who::Roles(&[Role::Exporter, Role::Reviewer, Role::Decider]),
+    ),
     ("/touchstone.certification.v1.CertificationService/StreamApplicationEvidence", Who::Roles(BODY)),
     ("/touchstone.certification.v1.CertificationService/ReviewApplication", Who::Roles(&[Role::Reviewer])),
     ("/touchstone.certification.v1.CertificationService/DecideApplication", Who::Roles(&[Role::Decider])),
@@ -219,8 +225,7 @@ impl Rpc for CertificationService {
             let unknown = store::StoreError::Unavailable("the work list was not written".into());
             return Err(Refusal::store(DOMAIN, &unknown).into());
         }
-        let made =
-            self.resources.create(&once, "application", &resource, to_wire(&application), Batch::new()).await?;
+        let made = self.resources.create(&once, "application", &resource, to_wire(&application), Batch::new()).await?;
         Ok(Response::new(made))
     }
 
@@ -372,7 +377,9 @@ impl Rpc for CertificationService {
             _ => false,
         };
         if !fits {
-            return Err(not_registered(format!("{entry} is no certificate {} of this footprint", request.certificate)).into());
+            return Err(
+                not_registered(format!("{entry} is no certificate {} of this footprint", request.certificate)).into()
+            );
         }
         let change = Change {
             caller: &caller,
@@ -380,8 +387,7 @@ impl Rpc for CertificationService {
             request_id: &request.request_id,
             request: &request,
         };
-        let step =
-            |application| certification::certify(application, request.certificate.clone(), request.log_index);
+        let step = |application| certification::certify(application, request.certificate.clone(), request.log_index);
         Ok(Response::new(self.step(change, &request.name, step).await?))
     }
 }

@@ -1,7 +1,7 @@
 //! Statement to wire.
 
-use proto::{decimal, interval};
 use proto::quantity::UncertainQuantity;
+use proto::{decimal, interval};
 use record::footprint::{FootprintStatement, ResultValue};
 
 fn result(result: &ResultValue) -> Option<UncertainQuantity> {

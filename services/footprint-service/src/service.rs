@@ -194,8 +194,8 @@ impl Rpc for FootprintService {
         let statement = FootprintStatement::from_bytes(&held.statement).map_err(|_| damaged())?;
         let plant = Plant::from_toml(&held.plant_toml).map_err(|_| damaged())?;
         let evidence = self.evidence(&plant).await?;
-        let again = footprint::compute_product(&plant, &evidence, &statement.product.name)
-            .map_err(|e| error::compute(&e))?;
+        let again =
+            footprint::compute_product(&plant, &evidence, &statement.product.name).map_err(|e| error::compute(&e))?;
         let first_difference = match footprint::recompute(&statement, &plant, &evidence) {
             Ok(()) => String::new(),
             Err(difference) => difference.to_string(),

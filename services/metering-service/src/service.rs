@@ -105,13 +105,18 @@ impl MeteringService {
 
     async fn evidence(&self, site: &str, period: Period) -> Result<Evidence, Refusal> {
         let too_large = |what: &str| {
-            refuse(Code::FailedPrecondition, Reason::EvidenceTooLarge, format!("too many {what}: ask for a shorter period"))
-                .with("what", what)
+            refuse(
+                Code::FailedPrecondition,
+                Reason::EvidenceTooLarge,
+                format!("too many {what}: ask for a shorter period"),
+            )
+            .with("what", what)
         };
         let damaged = || Refusal::internal(DOMAIN, "stored evidence cannot be read");
         let mut fields = Fields::new();
         let mut evidence = Evidence::empty(site, period);
-        let instruments = self.resources.all::<wire::Instrument>(&format!("{site}/instruments"), MAX_INSTRUMENTS).await?;
+        let instruments =
+            self.resources.all::<wire::Instrument>(&format!("{site}/instruments"), MAX_INSTRUMENTS).await?;
         for stored in instruments.ok_or_else(|| too_large("instruments"))? {
             let instrument = words::instrument(&mut fields, "instrument", &stored.name, &stored).ok_or_else(damaged)?;
             let of = format!("{}/calibrations", stored.name);
@@ -130,7 +135,8 @@ impl MeteringService {
             });
         }
         let last = |name: &str| name.rsplit('/').next().unwrap_or("").to_owned();
-        let records = self.resources.all::<wire::WeighbridgeRecord>(&format!("{site}/weighbridgeRecords"), MAX_RECORDS).await?;
+        let records =
+            self.resources.all::<wire::WeighbridgeRecord>(&format!("{site}/weighbridgeRecords"), MAX_RECORDS).await?;
         for stored in records.ok_or_else(|| too_large("weighbridge records"))? {
             let record = words::weighbridge_record(&mut fields, "record", &last(&stored.name), &stored);
             let record = record.ok_or_else(damaged)?;
@@ -140,13 +146,15 @@ impl MeteringService {
         }
         let records = self.resources.all::<wire::StockRecord>(&format!("{site}/stockRecords"), MAX_RECORDS).await?;
         for stored in records.ok_or_else(|| too_large("stock records"))? {
-            let record = words::stock_record(&mut fields, "record", &last(&stored.name), &stored).ok_or_else(damaged)?;
+            let record =
+                words::stock_record(&mut fields, "record", &last(&stored.name), &stored).ok_or_else(damaged)?;
             // The closing stock is taken at the end, which is the first instant after the period.
             if period.contains(record.time) || record.time == period.end {
                 evidence.stocks.push(record);
             }
         }
-        let records = self.resources.all::<wire::LaboratoryAnalysis>(&format!("{site}/laboratoryAnalyses"), MAX_RECORDS).await?;
+        let records =
+            self.resources.all::<wire::LaboratoryAnalysis>(&format!("{site}/laboratoryAnalyses"), MAX_RECORDS).await?;
         for stored in records.ok_or_else(|| too_large("analyses"))? {
             let record = words::laboratory_analysis(&mut fields, "record", &last(&stored.name), &stored);
             let record = record.ok_or_else(damaged)?;
@@ -185,8 +193,7 @@ macro_rules! create {
         $fields.finish(DOMAIN)?;
         let resource = child.unwrap_or(String::new());
         $self.resources.own(&caller, name::organization(&resource).unwrap_or(""))?;
-        let change =
-            Change { caller: &caller, method: $method, request_id: &request.request_id, request: &request };
+        let change = Change { caller: &caller, method: $method, request_id: &request.request_id, request: &request };
         match $self.resources.begin(&change, &resource).await? {
             Begin::Again(answer) => Ok(Response::new(answer)),
             Begin::Now(once) => {
@@ -218,7 +225,14 @@ impl Rpc for MeteringService {
     async fn create_site(&self, request: Request<wire::CreateSiteRequest>) -> Result<Response<wire::Site>, Status> {
         let now = timestamp((self.clock)());
         create!(
-            self, request, "MeteringService/CreateSite", "site", name::ORGANIZATION, "sites", site, site_id,
+            self,
+            request,
+            "MeteringService/CreateSite",
+            "site",
+            name::ORGANIZATION,
+            "sites",
+            site,
+            site_id,
             |fields, _name, message| convert::site(&mut fields, &Some(message.clone())),
             async |_: &wire::CreateSiteRequest, site: &mut wire::Site| {
                 site.create_time = Some(now);
@@ -245,7 +259,13 @@ impl Rpc for MeteringService {
     ) -> Result<Response<wire::Instrument>, Status> {
         let now = timestamp((self.clock)());
         create!(
-            self, request, "MeteringService/CreateInstrument", "instrument", name::SITE, "instruments", instrument,
+            self,
+            request,
+            "MeteringService/CreateInstrument",
+            "instrument",
+            name::SITE,
+            "instruments",
+            instrument,
             instrument_id,
             |fields, name, message| words::instrument(&mut fields, "instrument", &name, message),
             async |request: &wire::CreateInstrumentRequest, instrument: &mut wire::Instrument| {
@@ -277,8 +297,14 @@ impl Rpc for MeteringService {
     ) -> Result<Response<wire::Calibration>, Status> {
         let now = timestamp((self.clock)());
         create!(
-            self, request, "MeteringService/CreateCalibration", "calibration", name::INSTRUMENT, "calibrations",
-            calibration, calibration_id,
+            self,
+            request,
+            "MeteringService/CreateCalibration",
+            "calibration",
+            name::INSTRUMENT,
+            "calibrations",
+            calibration,
+            calibration_id,
             |fields, _name, message| words::calibration(&mut fields, "calibration", message),
             async |request: &wire::CreateCalibrationRequest, calibration: &mut wire::Calibration| {
                 self.instrument(&request.parent).await?;
@@ -371,10 +397,19 @@ impl Rpc for MeteringService {
         request: Request<wire::CreateWeighbridgeRecordRequest>,
     ) -> Result<Response<wire::WeighbridgeRecord>, Status> {
         create!(
-            self, request, "MeteringService/CreateWeighbridgeRecord", "weighbridge record", name::SITE,
-            "weighbridgeRecords", weighbridge_record, weighbridge_record_id,
+            self,
+            request,
+            "MeteringService/CreateWeighbridgeRecord",
+            "weighbridge record",
+            name::SITE,
+            "weighbridgeRecords",
+            weighbridge_record,
+            weighbridge_record_id,
             |fields, name, message| words::weighbridge_record(
-                &mut fields, "weighbridge_record", name.rsplit('/').next().unwrap_or(""), message
+                &mut fields,
+                "weighbridge_record",
+                name.rsplit('/').next().unwrap_or(""),
+                message
             ),
             async |request: &wire::CreateWeighbridgeRecordRequest, record: &mut wire::WeighbridgeRecord| {
                 self.weighing(&record.instrument, &request.parent).await
@@ -387,10 +422,19 @@ impl Rpc for MeteringService {
         request: Request<wire::CreateStockRecordRequest>,
     ) -> Result<Response<wire::StockRecord>, Status> {
         create!(
-            self, request, "MeteringService/CreateStockRecord", "stock record", name::SITE, "stockRecords",
-            stock_record, stock_record_id,
+            self,
+            request,
+            "MeteringService/CreateStockRecord",
+            "stock record",
+            name::SITE,
+            "stockRecords",
+            stock_record,
+            stock_record_id,
             |fields, name, message| words::stock_record(
-                &mut fields, "stock_record", name.rsplit('/').next().unwrap_or(""), message
+                &mut fields,
+                "stock_record",
+                name.rsplit('/').next().unwrap_or(""),
+                message
             ),
             async |request: &wire::CreateStockRecordRequest, _: &mut wire::StockRecord| {
                 self.resources.get::<wire::Site>("site", &request.parent).await.map(|_| ())
@@ -403,10 +447,19 @@ impl Rpc for MeteringService {
         request: Request<wire::CreateLaboratoryAnalysisRequest>,
     ) -> Result<Response<wire::LaboratoryAnalysis>, Status> {
         create!(
-            self, request, "MeteringService/CreateLaboratoryAnalysis", "laboratory analysis", name::SITE,
-            "laboratoryAnalyses", laboratory_analysis, laboratory_analysis_id,
+            self,
+            request,
+            "MeteringService/CreateLaboratoryAnalysis",
+            "laboratory analysis",
+            name::SITE,
+            "laboratoryAnalyses",
+            laboratory_analysis,
+            laboratory_analysis_id,
             |fields, name, message| words::laboratory_analysis(
-                &mut fields, "laboratory_analysis", name.rsplit('/').next().unwrap_or(""), message
+                &mut fields,
+                "laboratory_analysis",
+                name.rsplit('/').next().unwrap_or(""),
+                message
             ),
             async |request: &wire::CreateLaboratoryAnalysisRequest, _: &mut wire::LaboratoryAnalysis| {
                 self.resources.get::<wire::Site>("site", &request.parent).await.map(|_| ())

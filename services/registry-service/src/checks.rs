@@ -34,7 +34,11 @@ pub fn check(
 ) -> Result<(), Refusal> {
     let signer = match statement.content() {
         Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {
-            return Err(refuse(Code::PermissionDenied, Reason::SignerNotEntitled, "the log writes its first leaves itself"));
+            return Err(refuse(
+                Code::PermissionDenied,
+                Reason::SignerNotEntitled,
+                "the log writes its first leaves itself",
+            ));
         }
         Content::Anchor(anchor) => {
             operator_signed(statement, operator)?;
@@ -85,7 +89,10 @@ pub fn check(
         return Err(refuse(
             Code::PermissionDenied,
             Reason::RegistrantMismatch,
-            format!("signed by {}, registered by {}: each registers what it signed", signer.organization, caller.organization),
+            format!(
+                "signed by {}, registered by {}: each registers what it signed",
+                signer.organization, caller.organization
+            ),
         ));
     }
     sequence(statement, index)
@@ -167,11 +174,11 @@ fn operator_signed(statement: &SignedStatement, (id, key): (&str, &PublicKey)) -
 
 fn path(leaf: &[u8], authorities: &[Vec<u8>], did: &str, now: Timestamp) -> Result<X509, Refusal> {
     let invalid = |problem: String| {
-        refuse(Code::InvalidArgument, Reason::SignerPathInvalid, format!("certificate of {did}: {problem}")).with("id", did)
+        refuse(Code::InvalidArgument, Reason::SignerPathInvalid, format!("certificate of {did}: {problem}"))
+            .with("id", did)
     };
     let certificate = X509::from_der(leaf).map_err(|e| invalid(e.to_string()))?;
-    let path =
-        verify_path(&certificate, &[], authorities, now.as_second()).map_err(|e| invalid(e.to_string()))?;
+    let path = verify_path(&certificate, &[], authorities, now.as_second()).map_err(|e| invalid(e.to_string()))?;
     if !path.uris().iter().any(|uri| uri == did) {
         return Err(invalid("its subject alternative name is another".into()));
     }

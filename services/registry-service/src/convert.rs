@@ -52,10 +52,12 @@ pub fn certificate(
         product_class: content.product_class().to_owned(),
         state: state.into(),
         state_time: Some(timestamp(epoch)),
-        state_reason: step.filter(|step| step.state != State::Active).map(|step| step.reason.clone()).unwrap_or(String::new()),
+        state_reason: step
+            .filter(|step| step.state != State::Active)
+            .map(|step| step.reason.clone())
+            .unwrap_or(String::new()),
         valid_from: Some(timestamp(content.valid_from)),
         valid_until: Some(timestamp(content.valid_until)),
         total: format!("{} ± {} {}", measured.total.value, measured.total.expanded_uncertainty, measured.unit),
     }
 }
-

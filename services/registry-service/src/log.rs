@@ -542,10 +542,8 @@ impl Sequencer {
             max_payload_bytes: json::MAX_BYTES as u64,
             max_epoch_seconds: self.max_epoch.as_secs(),
         };
-        let payloads = [
-            (media::LOG_IDENTITY, json::write(identity)),
-            (media::REGISTRATION_POLICY, json::write(&policy)),
-        ];
+        let payloads =
+            [(media::LOG_IDENTITY, json::write(identity)), (media::REGISTRATION_POLICY, json::write(&policy))];
         let mut ready = Vec::new();
         for (media_type, payload) in payloads {
             let heading = Heading { media_type, issuer: &self.log_id, subject: &self.origin, x5t: None };
@@ -700,8 +698,13 @@ impl Sequencer {
         {
             let mut view = self.write();
             if !earlier.is_empty() {
-                view.status =
-                    Some(Status { tree, epochs: earlier, map: MemoryTree::new(), head: head.clone(), note: Vec::new() });
+                view.status = Some(Status {
+                    tree,
+                    epochs: earlier,
+                    map: MemoryTree::new(),
+                    head: head.clone(),
+                    note: Vec::new(),
+                });
             }
             view.head = head;
         }

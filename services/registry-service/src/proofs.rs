@@ -75,8 +75,12 @@ pub fn wanted(view: &View, number: &str, arrangement: &str) -> Result<Wanted, Re
         "" => None,
         id => {
             let unknown = || {
-                refuse(Code::NotFound, Reason::ArrangementUnknown, format!("no accepted arrangement {id} is in the log"))
-                    .with("arrangement", id)
+                refuse(
+                    Code::NotFound,
+                    Reason::ArrangementUnknown,
+                    format!("no accepted arrangement {id} is in the log"),
+                )
+                .with("arrangement", id)
             };
             let number = id.rsplit('/').next().unwrap_or(id);
             let (leaf, content, _) = view.index.arrangements.get(number).ok_or_else(unknown)?;

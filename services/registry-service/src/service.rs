@@ -31,13 +31,8 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// Wait where the caller names none.
 const WAIT: Duration = Duration::from_secs(10);
 
-const WRITERS: Who = Who::Roles(&[
-    Role::Operator,
-    Role::AccreditationBody,
-    Role::Decider,
-    Role::Regulator,
-    Role::Supervisor,
-]);
+const WRITERS: Who =
+    Who::Roles(&[Role::Operator, Role::AccreditationBody, Role::Decider, Role::Regulator, Role::Supervisor]);
 
 /// Rows of the caller table.
 pub const ROWS: &[Row] = &[
@@ -198,11 +193,8 @@ impl RegistryService {
             return Ok(full);
         }
         let rows: Vec<Vec<u8>> = (bundle.first_entry()..end).map(keys::number).collect();
-        let entries = self
-            .store
-            .multi_get(&part(), Namespace::Entry, &rows)
-            .await
-            .map_err(|e| Refusal::store(DOMAIN, &e))?;
+        let entries =
+            self.store.multi_get(&part(), Namespace::Entry, &rows).await.map_err(|e| Refusal::store(DOMAIN, &e))?;
         let entries: Option<Vec<Vec<u8>>> = entries.into_iter().collect();
         let entries = entries.ok_or_else(|| internal("an entry is missing"))?;
         bundle.encode(&entries).map(Some).map_err(internal)
@@ -354,7 +346,8 @@ impl Rpc for RegistryService {
             fields.refuse("first_size", "must be at least 1");
         }
         if request.second_size < request.first_size || request.second_size > view.head.size {
-            fields.refuse("second_size", format!("must be between first_size and the published size {}", view.head.size));
+            fields
+                .refuse("second_size", format!("must be between first_size and the published size {}", view.head.size));
         }
         fields.finish(DOMAIN)?;
         let path = tlog::tree::consistency_proof(&view.tree, request.first_size, request.second_size);
@@ -418,7 +411,10 @@ impl Rpc for RegistryService {
         Ok(Response::new(wire::GetBundleResponse { bundle: bundle.to_bytes() }))
     }
 
-    async fn get_tile(&self, request: Request<wire::GetTileRequest>) -> Result<Response<wire::GetTileResponse>, Status> {
+    async fn get_tile(
+        &self,
+        request: Request<wire::GetTileRequest>,
+    ) -> Result<Response<wire::GetTileResponse>, Status> {
         let data = self.tile(&request.get_ref().path).await?;
         Ok(Response::new(wire::GetTileResponse { data }))
     }

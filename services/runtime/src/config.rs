@@ -145,7 +145,10 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         let value = |key, problem: &str| Err(ConfigError::Value { key, problem: problem.to_owned() });
         if self.log.origin.is_empty() || self.log.origin.contains(['\n', '+', ' ']) {
-            return value("log.origin", "must be a name without spaces and plus signs, for example log.example/touchstone");
+            return value(
+                "log.origin",
+                "must be a name without spaces and plus signs, for example log.example/touchstone",
+            );
         }
         if record::name::check_did(&self.log.id).is_err() {
             return value("log.id", "must be a did:web identifier");

@@ -147,9 +147,8 @@ impl From<Refusal> for Status {
         details.set_error_info(refusal.reason, refusal.domain, metadata);
         if !refusal.violations.is_empty() {
             let violations = refusal.violations.into_iter();
-            details.set_bad_request(
-                violations.map(|v| FieldViolation::new(v.field, v.description)).collect::<Vec<_>>(),
-            );
+            details
+                .set_bad_request(violations.map(|v| FieldViolation::new(v.field, v.description)).collect::<Vec<_>>());
         }
         if let Some((kind, name)) = refusal.resource {
             details.set_resource_info(kind, name, "", "");

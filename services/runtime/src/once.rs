@@ -126,8 +126,7 @@ impl Once {
         answer: R,
     ) -> Result<Outcome<R>, Refusal> {
         self.remember(&mut batch, &answer);
-        let committed =
-            store.commit(&self.part, batch).await.map_err(|e| Refusal::store(self.domain, &e))?;
+        let committed = store.commit(&self.part, batch).await.map_err(|e| Refusal::store(self.domain, &e))?;
         match committed {
             Committed::Yes(_) => Ok(Outcome::Done(answer)),
             Committed::Fenced => Ok(Outcome::Fenced),

@@ -197,9 +197,9 @@ impl Resources {
             .await
             .map_err(|e| Refusal::store(self.domain, &e))?;
         let found = rows.rows.iter().map(|(_, row)| self.decode(row)).collect::<Result<Vec<R>, _>>()?;
-        let next = rows.resume.map_or(String::new(), |key| {
-            format!("{seal}.{}", String::from_utf8_lossy(&key[prefix.len()..]))
-        });
+        let next = rows
+            .resume
+            .map_or(String::new(), |key| format!("{seal}.{}", String::from_utf8_lossy(&key[prefix.len()..])));
         Ok((found, next))
     }
 

@@ -2,12 +2,12 @@
 //! their own. Only public certificates travel; every private key is made where it is used.
 
 use cose::key::SigningKey;
+use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
 };
 use runtime::Caller;
-use rcgen::string::Ia5String;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -131,7 +131,8 @@ impl Authority {
             parameters.subject_alt_names.push(match host.parse() {
                 Ok(address) => SanType::IpAddress(address),
                 Err(_) => SanType::DnsName(
-                    Ia5String::try_from(host.to_string()).map_err(|_| IdentityError::Name { name: host.to_string() })?,
+                    Ia5String::try_from(host.to_string())
+                        .map_err(|_| IdentityError::Name { name: host.to_string() })?,
                 ),
             });
         }

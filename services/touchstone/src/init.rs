@@ -65,8 +65,7 @@ fn write(path: &Path, bytes: &[u8], secret: bool) -> Result<(), InitError> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |e: std::io::Error| InitError::File { path: path.to_owned(), problem: e.to_string() };
     let mode = if secret { 0o600 } else { 0o644 };
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
 }
 

@@ -65,9 +65,7 @@ enum Command {
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
-        )
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)
         .init();
     match run(Arguments::parse()) {
@@ -82,8 +80,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<(), String> {
     match arguments.command {
         Command::Init { folder, origin, log_id, grpc, http } => {
-            let options =
-                Options { folder: folder.clone(), origin, log_id, grpc, http, min_epoch_ms: 1_000 };
+            let options = Options { folder: folder.clone(), origin, log_id, grpc, http, min_epoch_ms: 1_000 };
             let made = init(&options).map_err(|e| e.to_string())?;
             let folder = folder.display();
             println!("Made keys, certificates and a configuration in {folder}.");

@@ -177,8 +177,7 @@ impl Server {
         let mut routes = RoutesBuilder::default();
         routes.add_service(MeteringServiceServer::new(metering).max_decoding_message_size(MAX_MESSAGE_BYTES));
         routes.add_service(FootprintServiceServer::new(footprint).max_decoding_message_size(MAX_MESSAGE_BYTES));
-        routes
-            .add_service(CertificationServiceServer::new(certification).max_decoding_message_size(MAX_MESSAGE_BYTES));
+        routes.add_service(CertificationServiceServer::new(certification).max_decoding_message_size(MAX_MESSAGE_BYTES));
         routes.add_service(RegistryServiceServer::new(registry).max_decoding_message_size(MAX_MESSAGE_BYTES));
         routes.add_service(VerificationServiceServer::new(verification).max_decoding_message_size(MAX_MESSAGE_BYTES));
         let serving = Serving {

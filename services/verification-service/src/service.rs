@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use cose::key::PublicKey;
 use jiff::SignedDuration;
 use proto::fields::Fields;
-use proto::registry as registry;
+use proto::registry;
 use proto::registry::registry_service_client::RegistryServiceClient;
 use proto::verification as wire;
 use proto::verification::verification_service_server::VerificationService as Rpc;

@@ -1,6 +1,6 @@
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
-    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PSS_2048_8192_SHA256,
+    RsaPublicKeyComponents,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,8 @@ use super::{Algorithm, KeyError, KeyKind};
 
 // SubjectPublicKeyInfo up to the key itself, in DER: RFC 5480 §2 for the curves, RFC 8410 §4 for
 // Ed25519. Fixed-size keys have exactly one encoding, so reading is comparing.
-const SPKI_P256: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
+const SPKI_P256: &[u8] =
+    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
 const SPKI_P384: &[u8] =
     b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
 const SPKI_ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
@@ -60,25 +61,17 @@ impl PublicKey {
         if let Some(key) = der.strip_prefix(SPKI_ED25519) {
             return PublicKey::new(Material::Ed25519(key.to_vec()));
         }
-        let malformed = KeyError::Malformed {
-            what: "SubjectPublicKeyInfo",
-        };
+        let malformed = KeyError::Malformed { what: "SubjectPublicKeyInfo" };
         let Ok((rest, spki)) = SubjectPublicKeyInfo::from_der(der) else {
             return Err(malformed);
         };
         let oid = spki.algorithm.algorithm.to_id_string();
         let key = match spki.parsed() {
-            Ok(ParsedSpki::RSA(rsa)) if oid == "1.2.840.113549.1.1.1" => {
-                PublicKey::rsa(rsa.modulus, rsa.exponent)?
-            }
+            Ok(ParsedSpki::RSA(rsa)) if oid == "1.2.840.113549.1.1.1" => PublicKey::rsa(rsa.modulus, rsa.exponent)?,
             _ => return Err(KeyError::UnsupportedKey { what: oid }),
         };
         // Only the one DER spelling is a key.
-        if rest.is_empty() && key.spki == der {
-            Ok(key)
-        } else {
-            Err(malformed)
-        }
+        if rest.is_empty() && key.spki == der { Ok(key) } else { Err(malformed) }
     }
 
     /// The raw 32 bytes of an Ed25519 key (RFC 8032 §5.1.5).
@@ -104,8 +97,7 @@ impl PublicKey {
     ///
     /// [`KeyError::PrivateKeyGiven`] when `d` is there: such a file must not travel.
     pub fn from_jwk(json: &str) -> Result<PublicKey, KeyError> {
-        let jwk: Jwk =
-            serde_json::from_str(json).map_err(|_| KeyError::Malformed { what: "JWK" })?;
+        let jwk: Jwk = serde_json::from_str(json).map_err(|_| KeyError::Malformed { what: "JWK" })?;
         if jwk.d.is_some() {
             return Err(KeyError::PrivateKeyGiven);
         }
@@ -114,9 +106,7 @@ impl PublicKey {
             // RFC 7518 §6.2.1.2: the full width of the field each; the width of the sum is checked
             // against the curve.
             if x.len() != y.len() {
-                return Err(KeyError::Malformed {
-                    what: "JWK coordinates",
-                });
+                return Err(KeyError::Malformed { what: "JWK coordinates" });
             }
             Ok([&[4], x.as_slice(), &y].concat())
         };
@@ -127,16 +117,12 @@ impl PublicKey {
             ("RSA", None) => PublicKey::rsa(&member(&jwk.n)?, &member(&jwk.e)?)?,
             (kty, crv) => {
                 let what = format!("{kty} {}", crv.unwrap_or_default());
-                return Err(KeyError::UnsupportedKey {
-                    what: what.trim_end().to_owned(),
-                });
+                return Err(KeyError::UnsupportedKey { what: what.trim_end().to_owned() });
             }
         };
         match jwk.alg {
             Some(alg) if !key.jose_names().any(|name| name == alg) => {
-                Err(KeyError::UnsupportedKey {
-                    what: format!("{} with alg {alg}", key.kind()),
-                })
+                Err(KeyError::UnsupportedKey { what: format!("{} with alg {alg}", key.kind()) })
             }
             _ => Ok(key),
         }
@@ -148,11 +134,7 @@ impl PublicKey {
         let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let ec = |crv: &str, point: &[u8]| {
             let (x, y) = point[1..].split_at(point.len() / 2);
-            format!(
-                r#"{{"crv":"{crv}","kty":"EC","x":"{}","y":"{}"}}"#,
-                b64(x),
-                b64(y)
-            )
+            format!(r#"{{"crv":"{crv}","kty":"EC","x":"{}","y":"{}"}}"#, b64(x), b64(y))
         };
         match &self.material {
             Material::P256(point) => ec("P-256", point),
@@ -187,63 +169,35 @@ impl PublicKey {
     /// [`KeyError::BadSignature`] when the signature is not this key's over this message.
     pub fn verify(&self, alg: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
         if alg.key_kind() != self.kind() {
-            return Err(KeyError::AlgorithmMismatch {
-                alg,
-                key: self.kind(),
-            });
+            return Err(KeyError::AlgorithmMismatch { alg, key: self.kind() });
         }
-        self.parsed
-            .verify_sig(message, signature)
-            .map_err(|_| KeyError::BadSignature)
+        self.parsed.verify_sig(message, signature).map_err(|_| KeyError::BadSignature)
     }
 
     fn jose_names(&self) -> impl Iterator<Item = &'static str> {
         let kind = self.kind();
-        let fitting = Algorithm::ALL
-            .into_iter()
-            .filter(move |alg| alg.key_kind() == kind);
+        let fitting = Algorithm::ALL.into_iter().filter(move |alg| alg.key_kind() == kind);
         fitting.map(Algorithm::jose_name)
     }
 
     fn rsa(n: &[u8], e: &[u8]) -> Result<PublicKey, KeyError> {
-        let strip = |bytes: &[u8]| -> Vec<u8> {
-            bytes
-                .iter()
-                .copied()
-                .skip_while(|byte| *byte == 0)
-                .collect()
-        };
-        PublicKey::new(Material::Rsa {
-            n: strip(n),
-            e: strip(e),
-        })
+        let strip = |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().skip_while(|byte| *byte == 0).collect() };
+        PublicKey::new(Material::Rsa { n: strip(n), e: strip(e) })
     }
 
     fn new(material: Material) -> Result<PublicKey, KeyError> {
         let fixed = |raw: &[u8], first: Option<u8>, len: usize, what: &'static str| {
             let fits = raw.len() == len && first.is_none_or(|byte| raw[0] == byte);
-            if fits {
-                Ok(())
-            } else {
-                Err(KeyError::Malformed { what })
-            }
+            if fits { Ok(()) } else { Err(KeyError::Malformed { what }) }
         };
         let (prefix, raw, parsed) = match &material {
             Material::P256(point) => {
                 fixed(point, Some(4), 65, "P-256 point")?;
-                (
-                    SPKI_P256,
-                    point,
-                    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point),
-                )
+                (SPKI_P256, point, ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point))
             }
             Material::P384(point) => {
                 fixed(point, Some(4), 97, "P-384 point")?;
-                (
-                    SPKI_P384,
-                    point,
-                    ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point),
-                )
+                (SPKI_P384, point, ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point))
             }
             Material::Ed25519(raw) => {
                 fixed(raw, None, 32, "Ed25519 key")?;
@@ -252,28 +206,18 @@ impl PublicKey {
             Material::Rsa { n, e } => {
                 let bits = 8 * n.len() - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
                 if !(2048..=8192).contains(&bits) {
-                    return Err(KeyError::UnsupportedKey {
-                        what: format!("RSA of {bits} bits"),
-                    });
+                    return Err(KeyError::UnsupportedKey { what: format!("RSA of {bits} bits") });
                 }
                 let parsed = RsaPublicKeyComponents { n, e }
                     .to_parsed_public_key(&RSA_PSS_2048_8192_SHA256)
                     .map_err(|_| KeyError::Malformed { what: "RSA key" })?;
                 let spki = rsa_spki(n, e);
-                return Ok(PublicKey {
-                    spki,
-                    material,
-                    parsed: Arc::new(parsed),
-                });
+                return Ok(PublicKey { spki, material, parsed: Arc::new(parsed) });
             }
         };
         let parsed = parsed.map_err(|_| KeyError::Malformed { what: "public key" })?;
         let spki = [prefix, raw].concat();
-        Ok(PublicKey {
-            spki,
-            material,
-            parsed: Arc::new(parsed),
-        })
+        Ok(PublicKey { spki, material, parsed: Arc::new(parsed) })
     }
 }
 
@@ -287,12 +231,7 @@ impl Eq for PublicKey {}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "PublicKey({} {})",
-            self.kind(),
-            hex::encode(self.thumbprint())
-        )
+        write!(f, "PublicKey({} {})", self.kind(), hex::encode(self.thumbprint()))
     }
 }
 

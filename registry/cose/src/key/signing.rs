@@ -1,8 +1,6 @@
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -43,20 +41,15 @@ impl SigningKey {
             return SigningKey::from_pair(Pair::P256(pair));
         }
         // RFC 8410 §7 lets the public key be absent; it is derived then.
-        let pair =
-            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|_| KeyError::Malformed {
-                what: "PKCS#8 P-256 or Ed25519 key",
-            })?;
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
+            .map_err(|_| KeyError::Malformed { what: "PKCS#8 P-256 or Ed25519 key" })?;
         SigningKey::from_pair(Pair::Ed25519(pair))
     }
 
     /// Reads the first `PRIVATE KEY` block of a PEM text (RFC 7468 §10).
     pub fn from_pkcs8_pem(pem: &str) -> Result<SigningKey, KeyError> {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
-            KeyError::Malformed {
-                what: "PEM private key",
-            }
-        })?;
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
+            .map_err(|_| KeyError::Malformed { what: "PEM private key" })?;
         SigningKey::from_pkcs8_der(der.secret_pkcs8_der())
     }
 
@@ -66,10 +59,7 @@ impl SigningKey {
             Pair::P256(pair) => pair.to_pkcs8v1(),
             Pair::Ed25519(pair) => pair.to_pkcs8v1(),
         };
-        Ok(document
-            .map_err(|_| KeyError::SigningFailed)?
-            .as_ref()
-            .to_vec())
+        Ok(document.map_err(|_| KeyError::SigningFailed)?.as_ref().to_vec())
     }
 
     /// The private key as a PEM text (RFC 7468 §10). The caller guards it.
@@ -106,10 +96,7 @@ impl SigningKey {
             Pair::P256(pair) => pair.sign(&SystemRandom::new(), message),
             Pair::Ed25519(pair) => pair.try_sign(message),
         };
-        Ok(signature
-            .map_err(|_| KeyError::SigningFailed)?
-            .as_ref()
-            .to_vec())
+        Ok(signature.map_err(|_| KeyError::SigningFailed)?.as_ref().to_vec())
     }
 
     fn from_pair(pair: Pair) -> Result<SigningKey, KeyError> {
@@ -117,9 +104,7 @@ impl SigningKey {
             Pair::P256(pair) => pair.public_key().as_der(),
             Pair::Ed25519(pair) => pair.public_key().as_der(),
         };
-        let spki = spki.map_err(|_| KeyError::Malformed {
-            what: "public half of a key",
-        })?;
+        let spki = spki.map_err(|_| KeyError::Malformed { what: "public half of a key" })?;
         let public = PublicKey::from_spki_der(spki.as_ref())?;
         Ok(SigningKey { pair, public })
     }
@@ -141,8 +126,6 @@ impl Signer for SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("public", &self.public)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("public", &self.public).finish_non_exhaustive()
     }
 }

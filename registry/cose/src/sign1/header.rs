@@ -72,17 +72,11 @@ pub struct Claims {
 impl Claims {
     /// Issuer and subject.
     pub fn new(iss: impl Into<String>, sub: impl Into<String>) -> Claims {
-        Claims {
-            iss: Some(iss.into()),
-            sub: Some(sub.into()),
-            other: vec![],
-        }
+        Claims { iss: Some(iss.into()), sub: Some(sub.into()), other: vec![] }
     }
 
     fn from_value(value: Value) -> Result<Claims, Sign1Error> {
-        let wrong = || Sign1Error::HeaderType {
-            label: label::CWT_CLAIMS,
-        };
+        let wrong = || Sign1Error::HeaderType { label: label::CWT_CLAIMS };
         let Value::Map(entries) = value else {
             return Err(wrong());
         };
@@ -100,10 +94,9 @@ impl Claims {
 
     fn to_value(&self) -> Value {
         let known = [(1, &self.iss), (2, &self.sub)];
-        let known = known.into_iter().filter_map(|(key, text)| {
-            text.as_ref()
-                .map(|text| (Value::int(key), Value::text(text.as_str())))
-        });
+        let known = known
+            .into_iter()
+            .filter_map(|(key, text)| text.as_ref().map(|text| (Value::int(key), Value::text(text.as_str()))));
         Value::Map(known.chain(self.other.iter().cloned()).collect())
     }
 }
@@ -126,10 +119,7 @@ impl Protected {
     /// The value of a parameter that has no field of its own.
     pub fn other(&self, label: i64) -> Option<&Value> {
         let label = Value::int(label);
-        self.other
-            .iter()
-            .find(|(key, _)| *key == label)
-            .map(|(_, value)| value)
+        self.other.iter().find(|(key, _)| *key == label).map(|(_, value)| value)
     }
 
     /// The issuer claim.
@@ -180,21 +170,14 @@ impl Protected {
         let alg = match header.get(label::ALG) {
             None => return Err(Sign1Error::MissingAlgorithm),
             Some(alg) => {
-                let code = alg
-                    .as_i64()
-                    .ok_or(Sign1Error::HeaderType { label: label::ALG })?;
+                let code = alg.as_i64().ok_or(Sign1Error::HeaderType { label: label::ALG })?;
                 Algorithm::from_code(code)?
             }
         };
         let crit = critical(&header, understood)?;
-        let mut protected = Protected {
-            crit,
-            ..Protected::new(alg)
-        };
+        let mut protected = Protected { crit, ..Protected::new(alg) };
         let Value::Map(entries) = header else {
-            return Err(Sign1Error::Structure {
-                what: "protected header",
-            });
+            return Err(Sign1Error::Structure { what: "protected header" });
         };
         for (key, value) in entries {
             let label = key.as_i64();
@@ -217,9 +200,7 @@ impl Protected {
                 }
                 // RFC 9052 §1.5: a label is an integer or text.
                 (None, _) if key.as_bytes().is_some() => {
-                    return Err(Sign1Error::Structure {
-                        what: "header label",
-                    });
+                    return Err(Sign1Error::Structure { what: "header label" });
                 }
                 (_, value) => protected.other.push((key, value)),
             }
@@ -238,12 +219,8 @@ fn critical(header: &Value, understood: &[i64]) -> Result<Vec<i64>, Sign1Error> 
     let labels = labels.ok_or(Sign1Error::HeaderType { label: label::CRIT })?;
     let known = |label: &i64| label::UNDERSTOOD.contains(label) || understood.contains(label);
     let check = |value: &Value| {
-        let label = value
-            .as_i64()
-            .filter(|label| known(label) && header.get(*label).is_some());
-        label.ok_or_else(|| Sign1Error::Critical {
-            label: value.clone(),
-        })
+        let label = value.as_i64().filter(|label| known(label) && header.get(*label).is_some());
+        label.ok_or_else(|| Sign1Error::Critical { label: value.clone() })
     };
     labels.iter().map(check).collect()
 }

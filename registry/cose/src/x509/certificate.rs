@@ -45,13 +45,9 @@ impl Certificate {
             return Err(malformed("version"));
         }
         let common_name = x509.subject().iter_common_name().next();
-        let common_name = common_name
-            .and_then(|name| name.as_str().ok())
-            .map(str::to_owned);
+        let common_name = common_name.and_then(|name| name.as_str().ok()).map(str::to_owned);
         let (mut uris, mut dns_names) = (vec![], vec![]);
-        let names = x509
-            .subject_alternative_name()
-            .map_err(|_| malformed("subject alternative name"))?;
+        let names = x509.subject_alternative_name().map_err(|_| malformed("subject alternative name"))?;
         for name in names.iter().flat_map(|names| &names.value.general_names) {
             match name {
                 GeneralName::URI(uri) => uris.push((*uri).to_owned()),
@@ -61,12 +57,8 @@ impl Certificate {
             }
         }
         let usage = x509.key_usage().map_err(|_| malformed("key usage"))?;
-        let purposes = x509
-            .extended_key_usage()
-            .map_err(|_| malformed("extended key usage"))?;
-        let basic = x509
-            .basic_constraints()
-            .map_err(|_| malformed("basic constraints"))?;
+        let purposes = x509.extended_key_usage().map_err(|_| malformed("extended key usage"))?;
+        let basic = x509.basic_constraints().map_err(|_| malformed("basic constraints"))?;
         Ok(Certificate {
             common_name,
             uris,
@@ -75,9 +67,7 @@ impl Certificate {
             not_after: x509.validity().not_after.timestamp(),
             serial: x509.raw_serial().to_vec(),
             digital_signature: usage.map(|usage| usage.value.digital_signature()),
-            extended_key_usage: purposes
-                .map(|purposes| oids(purposes.value))
-                .unwrap_or_default(),
+            extended_key_usage: purposes.map(|purposes| oids(purposes.value)).unwrap_or_default(),
             is_ca: basic.is_some_and(|basic| basic.value.ca),
             public_key: PublicKey::from_spki_der(x509.public_key().raw)?,
             der: der.to_vec(),
@@ -156,11 +146,6 @@ fn oids(purposes: &x509_parser::extensions::ExtendedKeyUsage<'_>) -> Vec<String>
         (purposes.time_stamping, "1.3.6.1.5.5.7.3.8"),
         (purposes.ocsp_signing, "1.3.6.1.5.5.7.3.9"),
     ];
-    let known = known
-        .into_iter()
-        .filter(|(is, _)| *is)
-        .map(|(_, oid)| oid.to_owned());
-    known
-        .chain(purposes.other.iter().map(|oid| oid.to_id_string()))
-        .collect()
+    let known = known.into_iter().filter(|(is, _)| *is).map(|(_, oid)| oid.to_owned());
+    known.chain(purposes.other.iter().map(|oid| oid.to_id_string())).collect()
 }

@@ -65,17 +65,24 @@ impl World {
     /// # Errors
     /// What went wrong.
     pub async fn start(folder: &Path) -> Result<Self, WorldError> {
-        let installation = install(&folder.join("installation"), 100)?;
-        let mut world = World {
+        let mut world = World::install(folder)?;
+        world.resume().await?;
+        Ok(world)
+    }
+
+    /// Installs without starting: for a server in a process of its own, whose addresses the caller fills in.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub fn install(folder: &Path) -> Result<Self, WorldError> {
+        Ok(World {
             cast: Cast::new().map_err(words)?,
-            installation,
+            installation: install(&folder.join("installation"), 100)?,
             folder: folder.to_owned(),
             grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             running: None,
-        };
-        world.resume().await?;
-        Ok(world)
+        })
     }
 
     /// Starts the server again on the same data.

@@ -397,11 +397,10 @@ async fn own(
     Ok((site, plant))
 }
 
+/// Three significant digits, for people.
 fn short(value: &quantity::Decimal) -> String {
-    let text = value.to_string();
-    let digits = text.char_indices().filter(|(_, c)| c.is_ascii_digit()).skip_while(|(_, c)| *c == '0');
-    let end = digits.map(|(at, _)| at).nth(2).map_or(text.len(), |at| at + 1);
-    text[..end].to_owned()
+    let rounded = quantity::Decimal::rounded(value.to_f64(), quantity::Rounding::SignificantDigits(3));
+    rounded.map_or_else(|_| value.to_string(), |rounded| rounded.to_string())
 }
 
 fn electricity(case: &Case) -> String {

@@ -181,11 +181,10 @@ async fn write_evidence(client: Client, promises: Arc<Mutex<Promises>>, counter:
         promises.lock().expect("lock").sites.insert(request.request_id.clone(), (request.clone(), None));
         let Ok(answer) = client.metering().create_site(request.clone()).await else { return };
         promises.lock().expect("lock").sites.insert(request.request_id.clone(), (request, Some(answer.into_inner())));
-        let start = 1_600_000_200 + number as i64 * ROWS as i64 * 900;
+        let start = number as i64 * ROWS as i64 * 900;
         promises.lock().expect("lock").open_batch = Some(start);
-        if story::send_readings(&client, vec![batch(start)]).await.is_err() {
-            return;
-        }
+        let Ok(reports) = story::send_readings(&client, vec![batch(start)]).await else { return };
+        assert_eq!(reports[0].accepted as usize, ROWS, "{reports:?}");
         let mut promises = promises.lock().expect("lock");
         promises.open_batch = None;
         promises.batches.push(start);
@@ -321,7 +320,8 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
     println!("seed {seed}");
     let mut random = Random(seed);
     let promises = Arc::new(Mutex::new(Promises::default()));
-    let counter = Arc::new(AtomicU64::new(0));
+    // Numbers of statements, and of sites and batches: the batches follow one another from 1970 on.
+    let (statements, batches) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
 
     let mut server = Server::start(&mut world);
     runtime.block_on(prepare(&world));
@@ -331,10 +331,10 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         let mut writers = Vec::new();
         for _ in 0..WRITERS {
             let client = world.client(&cast::accreditor()).expect("client");
-            writers.push(runtime.spawn(write_log(world.clone(), client, promises.clone(), counter.clone())));
+            writers.push(runtime.spawn(write_log(world.clone(), client, promises.clone(), statements.clone())));
         }
         let exporter = world.client(&cast::exporter()).expect("client");
-        writers.push(runtime.spawn(write_evidence(exporter, promises.clone(), counter.clone())));
+        writers.push(runtime.spawn(write_evidence(exporter, promises.clone(), batches.clone())));
         let observer = world.client(&cast::regulator()).expect("client");
         writers.push(runtime.spawn(watch(observer, promises.clone())));
 

@@ -25,8 +25,11 @@ pub struct World {
     pub grpc: SocketAddr,
     /// Where HTTP listens.
     pub http: SocketAddr,
-    running: Option<(oneshot::Sender<()>, JoinHandle<Result<(), ServeError>>)>,
+    running: Option<Running>,
 }
+
+/// A server of this process: how to stop it, and how it ended.
+type Running = (oneshot::Sender<()>, JoinHandle<Result<(), ServeError>>);
 
 /// Why there is no world. Words are enough: nobody acts on it but a reader.
 #[derive(Debug, thiserror::Error)]

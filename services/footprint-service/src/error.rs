@@ -20,7 +20,7 @@ pub fn refuse(code: Code, reason: ErrorReason, message: impl Into<String>) -> Re
 pub fn plant(error: &PlantError) -> Refusal {
     let mut refusal = refuse(Code::InvalidArgument, ErrorReason::PlantFileInvalid, error.to_string());
     if let PlantError::Invalid { violations } = error {
-        refusal.violations = violations
+        refusal.details.violations = violations
             .iter()
             .map(|violation| Violation {
                 field: match violation.path.as_str() {

@@ -104,7 +104,7 @@ pub async fn ingest(
     let until = first.saturating_add(span).saturating_add(1);
     let mut kept: Option<AcceptanceReport> = None;
     for _ in 0..ATTEMPTS {
-        let before = stored(store, &instrument.name, from, until, usize::MAX).await?.unwrap_or_else(Vec::new);
+        let before = stored(store, &instrument.name, from, until, usize::MAX).await?.unwrap_or_default();
         let now = metering::Clock { now: (clock)(), skew_secs };
         let Acceptance { report, new } = metering::accept(Some(instrument), &before, batch, now);
         // What an earlier attempt kept counts as kept by this request, not as a duplicate.

@@ -186,12 +186,12 @@ macro_rules! create {
             concat!(stringify!($field), "_id"),
             &request.$id,
         );
-        let $name = child.clone().unwrap_or(String::new());
+        let $name = child.clone().unwrap_or_default();
         if let Some($message) = $fields.message(stringify!($field), &request.$field) {
             $parse;
         }
         $fields.finish(DOMAIN)?;
-        let resource = child.unwrap_or(String::new());
+        let resource = child.unwrap_or_default();
         $self.resources.own(&caller, name::organization(&resource).unwrap_or(""))?;
         let change = Change { caller: &caller, method: $method, request_id: &request.request_id, request: &request };
         match $self.resources.begin(&change, &resource).await? {

@@ -52,7 +52,7 @@ pub fn check(
             let signer = anchored(statement, index, AnchorRole::AccreditationBody, now)?;
             let authority = &index.anchors[statement.issuer()].1.authority.0;
             for der in &accreditation.credential_subject.signing_certificates {
-                path(&der.0, &[authority.clone()], &accreditation.credential_subject.id, now)?;
+                path(&der.0, std::slice::from_ref(authority), &accreditation.credential_subject.id, now)?;
             }
             signer
         }
@@ -79,7 +79,7 @@ pub fn check(
                 refuse(Code::FailedPrecondition, Reason::SubjectUnknown, "the log holds nothing with this subject")
                     .with("subject", &event.subject)
             })?;
-            if index.leaves[*target as usize].issuer != event.issuer {
+            if index.issuers[*target as usize] != event.issuer {
                 return Err(not_entitled("only the issuer of a statement changes its state", statement.issuer()));
             }
             vouched(statement, index, now)?

@@ -55,7 +55,7 @@ pub fn certificate(
         state_reason: step
             .filter(|step| step.state != State::Active)
             .map(|step| step.reason.clone())
-            .unwrap_or(String::new()),
+            .unwrap_or_default(),
         valid_from: Some(timestamp(content.valid_from)),
         valid_until: Some(timestamp(content.valid_until)),
         total: format!("{} ± {} {}", measured.total.value, measured.total.expanded_uncertainty, measured.unit),

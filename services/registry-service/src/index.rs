@@ -10,24 +10,11 @@ use record::registry::Anchor;
 use record::statement::{Content, SignedStatement};
 use record::status::{State, StatusEvent, StatusRecord, Transition};
 
-/// One leaf, as far as it is needed again and again.
-#[derive(Debug, Clone)]
-pub struct Leaf {
-    /// Content type.
-    pub media_type: String,
-    /// DID of the signer.
-    pub issuer: String,
-    /// What it is about.
-    pub subject: String,
-    /// SHA-256 of the signer's certificate.
-    pub x5t: Option<[u8; 32]>,
-}
-
 /// The index.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// By leaf.
-    pub leaves: Vec<Leaf>,
+    /// DID of the signer, by leaf.
+    pub issuers: Vec<String>,
     /// Leaf hash -> leaf.
     pub by_hash: HashMap<[u8; 32], u64>,
     /// Subject -> leaf of the statement that has it (not of events about it).
@@ -53,13 +40,8 @@ pub struct Index {
 impl Index {
     /// Takes up the next entry.
     pub fn take(&mut self, statement: &SignedStatement, entry: &[u8], hash: [u8; 32]) -> u64 {
-        let leaf = self.leaves.len() as u64;
-        self.leaves.push(Leaf {
-            media_type: statement.media_type().to_owned(),
-            issuer: statement.issuer().to_owned(),
-            subject: statement.subject().to_owned(),
-            x5t: statement.x5t(),
-        });
+        let leaf = self.issuers.len() as u64;
+        self.issuers.push(statement.issuer().to_owned());
         self.by_hash.insert(hash, leaf);
         let mut vouch = |certificates: &[record::json::Der]| {
             for der in certificates {

@@ -294,7 +294,7 @@ impl Rpc for RegistryService {
         let parts = fields.check("name", name::parts(name::CERTIFICATE, &request.get_ref().name));
         let number = parts.map(|parts| parts[0].to_owned());
         fields.finish(DOMAIN)?;
-        let number = number.unwrap_or(String::new());
+        let number = number.unwrap_or_default();
         let view = self.view();
         let (leaf, content) = view
             .index

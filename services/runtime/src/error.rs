@@ -20,6 +20,13 @@ pub struct Refusal {
     pub domain: &'static str,
     /// What is wrong and what to do.
     pub message: String,
+    /// What few refusals have: boxed, so that a `Result` stays small.
+    pub details: Box<Details>,
+}
+
+/// What a refusal may have besides the essentials.
+#[derive(Debug, Clone, Default)]
+pub struct Details {
     /// Whatever is variable in the message.
     pub metadata: Vec<(&'static str, String)>,
     /// Fields that do not fit.
@@ -38,28 +45,25 @@ impl Refusal {
             reason: reason.strip_prefix("ERROR_REASON_").unwrap_or(reason),
             domain,
             message: message.into(),
-            metadata: Vec::new(),
-            violations: Vec::new(),
-            resource: None,
-            retry: None,
+            details: Box::default(),
         }
     }
 
     /// Adds metadata.
     pub fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.metadata.push((key, value.into()));
+        self.details.metadata.push((key, value.into()));
         self
     }
 
     /// Names the resource.
     pub fn about(mut self, kind: &'static str, name: impl Into<String>) -> Self {
-        self.resource = Some((kind, name.into()));
+        self.details.resource = Some((kind, name.into()));
         self
     }
 
     /// Says when to try again.
     pub fn retry_after(mut self, delay: Duration) -> Self {
-        self.retry = Some(delay);
+        self.details.retry = Some(delay);
         self
     }
 
@@ -74,7 +78,7 @@ impl Refusal {
             ),
         };
         let mut refusal = Refusal::new(domain, Code::InvalidArgument, "REQUEST_INVALID", message);
-        refusal.violations = violations;
+        refusal.details.violations = violations;
         refusal
     }
 
@@ -142,18 +146,18 @@ impl Refusal {
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Status {
         let metadata: HashMap<String, String> =
-            refusal.metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+            refusal.details.metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let mut details = ErrorDetails::new();
         details.set_error_info(refusal.reason, refusal.domain, metadata);
-        if !refusal.violations.is_empty() {
-            let violations = refusal.violations.into_iter();
+        if !refusal.details.violations.is_empty() {
+            let violations = refusal.details.violations.into_iter();
             details
                 .set_bad_request(violations.map(|v| FieldViolation::new(v.field, v.description)).collect::<Vec<_>>());
         }
-        if let Some((kind, name)) = refusal.resource {
+        if let Some((kind, name)) = refusal.details.resource {
             details.set_resource_info(kind, name, "", "");
         }
-        if let Some(delay) = refusal.retry {
+        if let Some(delay) = refusal.details.retry {
             details.set_retry_info(Some(delay));
         }
         Status::with_error_details(refusal.code, refusal.message, details)

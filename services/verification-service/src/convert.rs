@@ -32,13 +32,13 @@ pub fn verdict(verdict: &Verdict) -> wire::Verdict {
         outcome: outcome.into(),
         facts: facts.collect(),
         reasons: reasons.collect(),
-        certificate_id: verdict.certificate.clone().unwrap_or(String::new()),
+        certificate_id: verdict.certificate.clone().unwrap_or_default(),
         log_index: verdict.log_index.unwrap_or(0),
         as_of_time: Some(timestamp(verdict.as_of)),
         log_time: verdict.log_time.map(timestamp),
         status_time: verdict.status_time.map(timestamp),
         fresh_until: verdict.fresh_until.map(timestamp),
-        arrangement: verdict.arrangement.clone().unwrap_or(String::new()),
+        arrangement: verdict.arrangement.clone().unwrap_or_default(),
     }
 }
 

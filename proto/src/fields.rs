@@ -111,6 +111,11 @@ impl Fields {
         digest
     }
 
+    /// Whether a violation of this field is noted.
+    pub fn has(&self, field: &str) -> bool {
+        self.violations.iter().any(|violation| violation.field == field)
+    }
+
     /// What was found, in order.
     pub fn into_violations(self) -> Vec<Violation> {
         self.violations

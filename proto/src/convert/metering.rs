@@ -10,17 +10,44 @@ use crate::fields::Fields;
 use crate::metering as wire;
 use crate::{decimal, interval, timestamp};
 
-/// Adds the violations of a checked record under `path`, with the wire's spelling of member names.
+/// Names of the record whose field on the wire has another.
+const WIRE: &[(&str, &str)] = &[
+    ("register.maximum", "register_range"),
+    ("register.rollover", "register_range"),
+    ("placed.end", "placement.end_time"),
+    ("validity.start", "valid.start_time"),
+    ("validity.end", "valid.end_time"),
+    ("net", "net_mass"),
+];
+
+/// Adds the violations of a checked record under `path`, with the wire's names, except of fields already refused.
 fn take(fields: &mut Fields, path: &str, violations: Vec<Violation>) {
     for violation in violations {
-        let mut field = format!("{path}.");
-        for c in violation.path.chars() {
-            if c.is_ascii_uppercase() {
-                field.push('_');
+        let field = match WIRE.iter().find(|(record, _)| *record == violation.path) {
+            Some((_, wire)) => at(path, wire),
+            None => {
+                let mut field = format!("{path}.");
+                for c in violation.path.chars() {
+                    if c.is_ascii_uppercase() {
+                        field.push('_');
+                    }
+                    field.push(c.to_ascii_lowercase());
+                }
+                field
             }
-            field.push(c.to_ascii_lowercase());
+        };
+        if !fields.has(&field) {
+            fields.refuse(field, violation.problem);
         }
-        fields.refuse(field, violation.problem);
+    }
+}
+
+/// Texts that must be there: told before the record's own rules, which need every other field.
+fn required(fields: &mut Fields, path: &str, texts: &[(&str, &str)]) {
+    for (member, text) in texts {
+        if text.is_empty() {
+            fields.refuse(at(path, member), "is required");
+        }
     }
 }
 
@@ -87,6 +114,10 @@ pub fn instrument(
     let kind = kind(fields, path, message.kind);
     let measurand = measurand(fields, path, message.measurand);
     let unit = unit(fields, path, &message.unit);
+    required(fields, path, &[("serial_number", &message.serial_number)]);
+    if message.register_range <= 0 {
+        fields.refuse(at(path, "register_range"), "must be above zero");
+    }
     let register = match wire::RegisterType::try_from(message.register_type) {
         Ok(wire::RegisterType::Interval) => Some(domain::Register::Interval { maximum: message.register_range }),
         Ok(wire::RegisterType::Cumulative) => Some(domain::Register::Cumulative { rollover: message.register_range }),
@@ -119,6 +150,12 @@ pub fn instrument(
 
 /// A calibration.
 pub fn calibration(fields: &mut Fields, path: &str, message: &wire::Calibration) -> Option<domain::Calibration> {
+    let texts = [
+        ("certificate_id", message.certificate_id.as_str()),
+        ("laboratory", &message.laboratory),
+        ("laboratory_accreditation", &message.laboratory_accreditation),
+    ];
+    required(fields, path, &texts);
     let time = fields.time(&at(path, "calibration_time"), &message.calibration_time);
     let valid = fields.interval(&at(path, "valid"), &message.valid, true);
     let error = fields.decimal(&at(path, "error_percent"), &message.error_percent, |text| text.parse());
@@ -151,6 +188,7 @@ pub fn weighbridge_record(
     id: &str,
     message: &wire::WeighbridgeRecord,
 ) -> Option<reading::WeighbridgeRecord> {
+    required(fields, path, &[("instrument", &message.instrument), ("material", &message.material)]);
     let time = fields.time(&at(path, "weighing_time"), &message.weighing_time);
     let direction = direction(fields, path, message.direction);
     let net = fields.decimal(&at(path, "net_mass"), &message.net_mass, |text| text.parse());
@@ -175,6 +213,7 @@ pub fn stock_record(
     id: &str,
     message: &wire::StockRecord,
 ) -> Option<reading::StockRecord> {
+    required(fields, path, &[("material", &message.material)]);
     let time = fields.time(&at(path, "stock_time"), &message.stock_time);
     let mass = fields.decimal(&at(path, "mass"), &message.mass, |text| text.parse());
     let unit = unit(fields, path, &message.unit);
@@ -201,6 +240,14 @@ pub fn laboratory_analysis(
     id: &str,
     message: &wire::LaboratoryAnalysis,
 ) -> Option<reading::LaboratoryAnalysis> {
+    let texts = [
+        ("sample", message.sample.as_str()),
+        ("material", &message.material),
+        ("method", &message.method),
+        ("laboratory", &message.laboratory),
+        ("laboratory_accreditation", &message.laboratory_accreditation),
+    ];
+    required(fields, path, &texts);
     let time = fields.time(&at(path, "analysis_time"), &message.analysis_time);
     let property = property(fields, path, message.property);
     let value = fields.decimal(&at(path, "value"), &message.value, |text| text.parse());

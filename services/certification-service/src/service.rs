@@ -297,6 +297,7 @@ impl Rpc for CertificationService {
         let request = request.into_inner();
         let mut fields = Fields::new();
         check_request_id(&mut fields, &request.request_id);
+        fields.check("name", name::parts(name::APPLICATION, &request.name));
         let recomputed = fields.digest("recomputed_sha256", &request.recomputed_sha256);
         if request.note.len() > 10_000 {
             fields.refuse("note", "has more than 10,000 bytes");
@@ -326,6 +327,7 @@ impl Rpc for CertificationService {
         let request = request.into_inner();
         let mut fields = Fields::new();
         check_request_id(&mut fields, &request.request_id);
+        fields.check("name", name::parts(name::APPLICATION, &request.name));
         fields.text("reason", &request.reason, 10_000);
         fields.finish(DOMAIN)?;
         let decision = Decision {
@@ -352,6 +354,7 @@ impl Rpc for CertificationService {
         let request = request.into_inner();
         let mut fields = Fields::new();
         check_request_id(&mut fields, &request.request_id);
+        fields.check("name", name::parts(name::APPLICATION, &request.name));
         fields.text("certificate", &request.certificate, 300);
         fields.finish(DOMAIN)?;
         let application = self.visible(&caller, &request.name).await?;

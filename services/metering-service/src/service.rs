@@ -359,8 +359,8 @@ impl Rpc for MeteringService {
     ) -> Result<Response<wire::ListReadingsResponse>, Status> {
         let caller = Caller::of(&request);
         let request = request.into_inner();
-        self.own(&caller, name::INSTRUMENT, "parent", &request.parent)?;
         let mut fields = Fields::new();
+        let owner = fields.check("parent", name::parts(name::INSTRUMENT, &request.parent)).map(|parts| parts[0]);
         let period = fields.interval("period", &request.period, true);
         if request.page_size < 0 {
             fields.refuse("page_size", "must not be negative");
@@ -375,6 +375,7 @@ impl Rpc for MeteringService {
             }
         };
         fields.finish(DOMAIN)?;
+        self.resources.own(&caller, owner.unwrap_or(""))?;
         self.instrument(&request.parent).await?;
         let limit = if request.page_size == 0 { 100 } else { (request.page_size as usize).min(1_000) };
         let Some(all) = readings::stored(self.store.as_ref(), &request.parent, from, end, MAX_SERIES).await? else {
@@ -475,8 +476,8 @@ impl Rpc for MeteringService {
     ) -> Result<Response<Self::StreamEvidenceStream>, Status> {
         let caller = Caller::of(&request);
         let request = request.into_inner();
-        self.own(&caller, name::SITE, "parent", &request.parent)?;
         let mut fields = Fields::new();
+        let owner = fields.check("parent", name::parts(name::SITE, &request.parent)).map(|parts| parts[0]);
         let period = fields.interval("period", &request.period, true);
         let period = period.and_then(|(start, end)| Some(Period { start, end: end? }));
         if let Some(period) = &period {
@@ -485,6 +486,7 @@ impl Rpc for MeteringService {
             }
         }
         fields.finish(DOMAIN)?;
+        self.resources.own(&caller, owner.unwrap_or(""))?;
         let Some(period) = period else { return Err(Refusal::internal(DOMAIN, "a period").into()) };
         self.resources.get::<wire::Site>("site", &request.parent).await?;
         let evidence = self.evidence(&request.parent, period).await?;

@@ -345,7 +345,8 @@ impl Rpc for RegistryService {
         if request.first_size == 0 {
             fields.refuse("first_size", "must be at least 1");
         }
-        if request.second_size < request.first_size || request.second_size > view.head.size {
+        if request.second_size == 0 || request.second_size < request.first_size || request.second_size > view.head.size
+        {
             fields
                 .refuse("second_size", format!("must be between first_size and the published size {}", view.head.size));
         }
@@ -415,6 +416,9 @@ impl Rpc for RegistryService {
         &self,
         request: Request<wire::GetTileRequest>,
     ) -> Result<Response<wire::GetTileResponse>, Status> {
+        let mut fields = Fields::new();
+        fields.text("path", &request.get_ref().path, 512);
+        fields.finish(DOMAIN)?;
         let data = self.tile(&request.get_ref().path).await?;
         Ok(Response::new(wire::GetTileResponse { data }))
     }

@@ -358,6 +358,16 @@ impl Rpc for CertificationService {
         fields.text("certificate", &request.certificate, 300);
         fields.finish(DOMAIN)?;
         let application = self.visible(&caller, &request.name).await?;
+        let change = Change {
+            caller: &caller,
+            method: "CertificationService/RecordCertificate",
+            request_id: &request.request_id,
+            request: &request,
+        };
+        // A retry gets its answer, and a reused id its refusal, before anything is asked of the registry.
+        if let Begin::Again(answer) = self.resources.begin(&change, &request.name).await? {
+            return Ok(Response::new(answer));
+        }
         let entry = format!("entries/{}", request.log_index);
         let answer = self.registry.clone().get_entry(GetEntryRequest { name: entry.clone() }).await;
         let not_registered = |message: String| {
@@ -384,12 +394,6 @@ impl Rpc for CertificationService {
                 not_registered(format!("{entry} is no certificate {} of this footprint", request.certificate)).into()
             );
         }
-        let change = Change {
-            caller: &caller,
-            method: "CertificationService/RecordCertificate",
-            request_id: &request.request_id,
-            request: &request,
-        };
         let step = |application| certification::certify(application, request.certificate.clone(), request.log_index);
         Ok(Response::new(self.step(change, &request.name, step).await?))
     }

@@ -69,7 +69,7 @@ fn evidence_is_its_bytes() {
     let text = String::from_utf8(bytes).unwrap();
     let spaced = text.replacen(':', ": ", 1);
     assert!(matches!(Evidence::from_bytes(spaced.as_bytes()), Err(EvidenceError::NotCanonical { .. })));
-    let unordered = text.replacen("GEN-LAB-2023-01-01", "GEN-LAB-2023-01-99", 1);
+    let unordered = text.replacen("gen-lab-2023-01-01", "gen-lab-2023-01-99", 1);
     assert!(matches!(Evidence::from_bytes(unordered.as_bytes()), Err(EvidenceError::Rules { .. })));
 }
 

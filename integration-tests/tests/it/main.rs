@@ -1,8 +1,8 @@
 //! The scenarios: each starts an installation of its own and looks at it from outside, as its callers do.
 
 mod access;
-//mod bad_input;
-//mod faults;
+mod bad_input;
+mod faults;
 mod public;
 mod readings;
 mod second_implementation;

@@ -58,7 +58,7 @@ async fn list(client: &Client, instrument: &str, page_size: i32) -> Vec<wire::Re
             page_token,
             period: Some(interval(
                 "2017-01-01T00:00:00Z".parse().expect("a time"),
-                Some("2025-01-01T00:00:00Z".parse().expect("a time")),
+                Some("2100-01-01T00:00:00Z".parse().expect("a time")),
             )),
         };
         let page = client.metering().list_readings(request).await.expect("a page").into_inner();
@@ -144,10 +144,7 @@ async fn splitting_and_interleaving_change_nothing() {
     // Two streams at once with the same rows in opposite orders.
     let (mut backwards, other) = (pieces(&raced), stage.client(&cast::exporter()));
     backwards.reverse();
-    let (a, b) = tokio::join!(
-        story::send_readings(&client, pieces(&raced)),
-        story::send_readings(&other, backwards)
-    );
+    let (a, b) = tokio::join!(story::send_readings(&client, pieces(&raced)), story::send_readings(&other, backwards));
     let (a, b) = (totals(&a.expect("accepted")), totals(&b.expect("accepted")));
     assert_eq!((a[4], b[4]), (0, 0), "nothing refused");
     assert_eq!((a[2], b[2]), (0, 0), "nothing revised");

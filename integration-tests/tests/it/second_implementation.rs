@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use base64::Engine;
-use cose::key::{PublicKey, Signer};
+use cose::key::PublicKey;
 use integration_tests::cast;
 use proto::registry;
 
@@ -86,8 +86,7 @@ async fn another_implementation_agrees() {
     };
     let told = Told::tell().await;
     let decider = told.stage.client(&cast::decider());
-    let request =
-        registry::GetReceiptRequest { name: format!("entries/{}", told.registered.index), max_wait: None };
+    let request = registry::GetReceiptRequest { name: format!("entries/{}", told.registered.index), max_wait: None };
     let receipt = decider.registry().get_receipt(request).await.expect("a receipt").into_inner().receipt;
     let identity = decider.registry().get_log_identity(registry::GetLogIdentityRequest {}).await;
     let log = PublicKey::from_jwk(&identity.expect("identity").into_inner().receipt_key_jwk).expect("a key");

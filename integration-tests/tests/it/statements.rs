@@ -115,8 +115,7 @@ async fn what_is_no_statement_is_refused_by_its_form() {
         subject: &subject,
         x5t: Some(cose::sha256(&accreditor.certificate.certificate_der)),
     };
-    let other_issuer =
-        sign(accreditor.key.as_ref(), &heading("did:web:somebody.example"), &payload).expect("signed");
+    let other_issuer = sign(accreditor.key.as_ref(), &heading("did:web:somebody.example"), &payload).expect("signed");
 
     let table: Vec<(&str, Vec<u8>, &str)> = vec![
         ("too long", vec![0xd2; MAX_ENTRY_BYTES + 1], "STATEMENT_TOO_LARGE"),
@@ -208,8 +207,7 @@ async fn a_signer_must_be_vouched_for_and_entitled() {
     let unknown_key = sign(&key, &heading, &json::write(&content)).expect("signed");
     assert_eq!(refused(&accreditor, unknown_key).await.reason, "SIGNER_UNKNOWN");
     // The known certificate named, another key used.
-    let heading =
-        Heading { x5t: Some(cose::sha256(&cast.accreditation_body.certificate.certificate_der)), ..heading };
+    let heading = Heading { x5t: Some(cose::sha256(&cast.accreditation_body.certificate.certificate_der)), ..heading };
     let forged = sign(&key, &heading, &json::write(&content)).expect("signed");
     assert_eq!(refused(&accreditor, forged).await.reason, "SIGNATURE_INVALID");
 
@@ -260,12 +258,8 @@ async fn a_signer_must_be_vouched_for_and_entitled() {
         digest: Digest::of(b"none"),
     };
     let supervisor = stage.client(&cast::supervisor());
-    let of_none = signed(
-        &cast.supervisor,
-        media::ARRANGEMENT_ACCEPTANCE,
-        &acceptance.arrangement,
-        &json::write(&acceptance),
-    );
+    let of_none =
+        signed(&cast.supervisor, media::ARRANGEMENT_ACCEPTANCE, &acceptance.arrangement, &json::write(&acceptance));
     assert_eq!(refused(&supervisor, of_none).await.reason, "SUBJECT_UNKNOWN");
     let own_acceptance = ArrangementAcceptance {
         id: format!("{BASE}/arrangements/{}/mine", story::ARRANGEMENT),

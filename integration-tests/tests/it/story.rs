@@ -98,8 +98,7 @@ async fn the_certificate_is_proved_and_accepted() {
     let key = PublicKey::from_jwk(key.trim()).expect("a key");
     let identity = identity(&regulator).await;
     assert_eq!(PublicKey::from_jwk(&identity.receipt_key_jwk).expect("a key"), key);
-    let request =
-        registry::GetReceiptRequest { name: format!("entries/{}", told.registered.index), max_wait: None };
+    let request = registry::GetReceiptRequest { name: format!("entries/{}", told.registered.index), max_wait: None };
     let receipt = regulator.registry().get_receipt(request).await.expect("a receipt").into_inner();
     let decoded = Receipt::decode(&receipt.receipt).expect("a receipt");
     let verified = decoded.verify(&key, &told.registered.entry).expect("a true receipt");
@@ -131,8 +130,7 @@ async fn the_certificate_is_proved_and_accepted() {
     let verdict = judge(&swapped, &trust, None);
     assert_eq!((verdict.outcome, spelled(verdict.reasons[0].code)), (Outcome::Refused, "ACCREDITATION_SCOPE".into()));
     let named = ("ea-0001", &told.ground.accreditation);
-    let outside =
-        story::certificate(world, "gc-2026-0002", named, &told.statement, "76011000").expect("a certificate");
+    let outside = story::certificate(world, "gc-2026-0002", named, &told.statement, "76011000").expect("a certificate");
     let refusal = support::reason(story::sign_and_register(world, &decider, &outside).await);
     assert_eq!(refusal, "ACCREDITATION_OUT_OF_SCOPE");
     let withdrawn =
@@ -180,8 +178,7 @@ async fn a_suspension_ends_and_a_withdrawal_does_not() {
     let (bundle, _) = step(State::Withdrawn, GoodsRule::GoodsBeforeStay).await;
     // Goods of the assessed period stay covered; goods made after the withdrawal never are; without a date, no.
     let in_period = Some(told.cement.period.start + SignedDuration::from_hours(24));
-    let before = judge(&bundle, &trust, in_period);
-    assert_eq!(before.outcome, Outcome::Accepted, "{before:?}");
+    check(&judge(&bundle, &trust, in_period), Outcome::AcceptedWithConditions, &["GOODS_MADE_BEFORE"]);
     let after = judge(&bundle, &trust, produced(1));
     assert_eq!(after.outcome, Outcome::Refused, "{after:?}");
     assert_eq!(spelled(after.reasons[0].code), "CERTIFICATE_WITHDRAWN");

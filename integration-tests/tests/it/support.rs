@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use integration_tests::cast;
 use integration_tests::cement::{self, Cement};
 use integration_tests::story::{self, Ground, Registered};
 use integration_tests::world::World;
-use integration_tests::cast;
 use prost::Message;
 use prost::bytes::{Buf, BufMut};
 use prost_reflect::{DescriptorPool, MethodDescriptor};
@@ -111,8 +111,7 @@ pub fn path(method: &MethodDescriptor) -> String {
 
 /// Every RPC of ours.
 pub fn methods() -> Vec<MethodDescriptor> {
-    let methods: Vec<_> =
-        descriptors().services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect();
+    let methods: Vec<_> = descriptors().services().flat_map(|service| service.methods().collect::<Vec<_>>()).collect();
     assert!(methods.len() > 30, "{} methods", methods.len());
     methods
 }

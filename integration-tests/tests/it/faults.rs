@@ -1,0 +1,321 @@
+//! Every call to the store fails once, twice over: failed and not written, failed but written. Whoever retries with the
+//! same `request_id` ends with exactly one effect.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cose::key::SigningKey;
+use integration_tests::cast::{self, LOG_ID, ORIGIN};
+use metering_service::MeteringService;
+use proto::metering::metering_service_server::MeteringService as _;
+use proto::registry::registry_service_server::RegistryService as _;
+use proto::{metering, registry};
+use record::json::{self, Der};
+use record::media;
+use record::registry::{Anchor, AnchorRole};
+use record::statement::{Heading, sign};
+use registry_service::{LogKeys, RegistryService};
+use runtime::{Caller, system_clock};
+use store::{
+    Batch, Committed, Direction, FolderBlobs, Namespace, Page, Part, RegistryStore, RocksStore, StoreError, Token,
+};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use touchstone::identities::Authority;
+use touchstone_client::new_request_id;
+
+use crate::support;
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// Nothing was written, and the engine says so.
+    NotWritten,
+    /// Written, and the outcome is not known.
+    Written,
+    /// Written, and the engine says it failed.
+    WrittenDenied,
+}
+
+const FAULTS: [Fault; 3] = [Fault::NotWritten, Fault::Written, Fault::WrittenDenied];
+
+/// A store whose calls from the `first` on fail, `count` of them, counted from arming.
+struct Faulty {
+    inner: RocksStore,
+    calls: AtomicUsize,
+    failing: std::sync::Mutex<(Range<usize>, Fault)>,
+}
+
+impl Faulty {
+    fn new(inner: RocksStore) -> Arc<Self> {
+        let failing = std::sync::Mutex::new((0..0, Fault::NotWritten));
+        Arc::new(Self { inner, calls: AtomicUsize::new(0), failing })
+    }
+
+    /// Counts from here; returns how many calls there were since the last time.
+    fn arm(&self, failing: Range<usize>, fault: Fault) -> usize {
+        *self.failing.lock().expect("lock") = (failing, fault);
+        self.calls.swap(0, Ordering::SeqCst)
+    }
+
+    fn fails(&self) -> Option<Fault> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let failing = self.failing.lock().expect("lock");
+        failing.0.contains(&call).then_some(failing.1)
+    }
+
+    fn read(&self) -> Result<(), StoreError> {
+        match self.fails() {
+            None => Ok(()),
+            Some(fault) => Err(StoreError::Unavailable(format!("a fault of the test: {fault:?}"))),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl RegistryStore for Faulty {
+    async fn get(&self, part: &Part, ns: Namespace, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read()?;
+        self.inner.get(part, ns, key).await
+    }
+
+    async fn multi_get(
+        &self,
+        part: &Part,
+        ns: Namespace,
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.read()?;
+        self.inner.multi_get(part, ns, keys).await
+    }
+
+    async fn scan(
+        &self,
+        part: &Part,
+        ns: Namespace,
+        range: Range<Vec<u8>>,
+        limit: usize,
+        direction: Direction,
+    ) -> Result<Page, StoreError> {
+        self.read()?;
+        self.inner.scan(part, ns, range, limit, direction).await
+    }
+
+    async fn commit(&self, part: &Part, batch: Batch) -> Result<Committed, StoreError> {
+        match self.fails() {
+            None => self.inner.commit(part, batch).await,
+            Some(Fault::NotWritten) => Err(StoreError::Unavailable("a fault of the test: not written".into())),
+            Some(Fault::Written) => match self.inner.commit(part, batch).await? {
+                Committed::Yes(_) => Ok(Committed::Unknown),
+                other => Ok(other),
+            },
+            Some(Fault::WrittenDenied) => match self.inner.commit(part, batch).await? {
+                Committed::Yes(_) => Err(StoreError::Unavailable("a fault of the test: written".into())),
+                other => Ok(other),
+            },
+        }
+    }
+
+    async fn wait_applied(&self, token: Token, deadline: Duration) -> Result<(), StoreError> {
+        self.inner.wait_applied(token, deadline).await
+    }
+}
+
+fn as_caller<T>(caller: &Caller, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(caller.clone());
+    request
+}
+
+/// What a caller may see of a fault: that it should try again.
+#[track_caller]
+fn transient(status: &Status) {
+    let refused = support::refusal(status);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::Unavailable, "STORE_UNAVAILABLE"), "{status:?}");
+}
+
+/// Retries one request until it is answered.
+async fn retry<T, F: Future<Output = Result<T, Status>>>(what: &str, mut attempt: impl FnMut() -> F) -> T {
+    for _ in 0..5 {
+        match attempt().await {
+            Ok(answer) => return answer,
+            Err(status) => transient(&status),
+        }
+    }
+    panic!("{what}: not answered after five attempts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_is_made_once_whatever_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Faulty::new(RocksStore::open(folder.path()).expect("a store"));
+    let service =
+        MeteringService::new(metering_service::Config { store: store.clone(), clock: system_clock(), skew_secs: 300 });
+    let caller = cast::exporter();
+    let request = |id: &str| metering::CreateSiteRequest {
+        parent: "organizations/cement-bubble".into(),
+        site_id: id.into(),
+        site: Some(metering::Site { display_name: id.into(), country: "XA".into(), ..Default::default() }),
+        request_id: new_request_id(),
+    };
+    store.arm(0..0, Fault::NotWritten);
+    service.create_site(as_caller(&caller, request("counted"))).await.expect("no fault");
+    let calls = store.arm(0..0, Fault::NotWritten);
+    assert!(calls >= 2, "a look-up and a commit: {calls}");
+    let mut made = vec!["counted".to_owned()];
+    // One call fails, or from one on two; the first beyond the last shows that faults are what makes the difference.
+    for fault in FAULTS {
+        for first in 0..=calls {
+            for count in [1, 2] {
+                let id = format!("s-{first}-{count}-{}", format!("{fault:?}").to_lowercase());
+                let request = request(&id);
+                store.arm(first..first + count, fault);
+                let answer = retry(&id, || service.create_site(as_caller(&caller, request.clone()))).await;
+                store.arm(0..0, fault);
+                let again = service.create_site(as_caller(&caller, request.clone())).await.expect("a retry");
+                assert_eq!(again.into_inner(), answer.into_inner(), "{id}");
+                made.push(id);
+            }
+        }
+    }
+    let list = metering::ListSitesRequest { parent: "organizations/cement-bubble".into(), ..Default::default() };
+    let listed = service.list_sites(as_caller(&caller, list)).await.expect("a list").into_inner();
+    let mut listed: Vec<String> = listed.sites.into_iter().map(|site| site.display_name).collect();
+    listed.sort();
+    made.sort();
+    assert_eq!(listed, made);
+}
+
+fn nobody() -> Channel {
+    Endpoint::from_static("http://127.0.0.1:1").connect_lazy()
+}
+
+struct Keys {
+    receipt: SigningKey,
+    note: SigningKey,
+    status_note: SigningKey,
+    operator: SigningKey,
+}
+
+impl Keys {
+    fn new() -> Self {
+        Keys {
+            receipt: SigningKey::generate_p256().expect("a key"),
+            note: SigningKey::generate_ed25519().expect("a key"),
+            status_note: SigningKey::generate_ed25519().expect("a key"),
+            operator: SigningKey::generate_p256().expect("a key"),
+        }
+    }
+}
+
+async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Result<RegistryService, String> {
+    let copy =
+        |key: &SigningKey| SigningKey::from_pkcs8_der(&key.to_pkcs8_der().expect("our own key")).expect("our own key");
+    RegistryService::start(registry_service::Config {
+        origin: ORIGIN.into(),
+        log_id: LOG_ID.into(),
+        keys: LogKeys {
+            receipt: copy(&keys.receipt),
+            note: copy(&keys.note),
+            status_note: copy(&keys.status_note),
+            operator: keys.operator.public_key(),
+        },
+        store,
+        blobs: Arc::new(FolderBlobs::open(&folder.join("blobs")).expect("blobs")),
+        footprint: nobody(),
+        clock: system_clock(),
+        // No epoch falls into the test: its calls to the store are those of the registration.
+        min_epoch: Duration::from_secs(600),
+        max_epoch: Duration::from_secs(600),
+    })
+    .await
+}
+
+fn anchor(keys: &Keys, authority: &Authority, id: &str) -> Vec<u8> {
+    let did = format!("did:web:{id}.example");
+    let (pair, _) = authority.signer(&did, id).expect("a pair");
+    let payload = json::write(&Anchor {
+        operator: LOG_ID.into(),
+        id: did.clone(),
+        name: id.into(),
+        role: AnchorRole::AccreditationBody,
+        organization: id.into(),
+        authority: Der(authority.pair().certificate_der.clone()),
+        signing_certificates: vec![Der(pair.certificate_der)],
+    });
+    let heading = Heading { media_type: media::ANCHOR, issuer: LOG_ID, subject: &did, x5t: None };
+    sign(&keys.operator, &heading, &payload).expect("signed")
+}
+
+async fn entries(service: &RegistryService) -> Vec<Vec<u8>> {
+    let request = registry::ListEntriesRequest { page_size: 1_000, ..Default::default() };
+    let page = service.list_entries(as_caller(&cast::operator(), request)).await.expect("entries").into_inner();
+    assert_eq!(page.next_page_token, "");
+    page.entries.into_iter().map(|entry| entry.statement).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_is_one_leaf_whatever_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Faulty::new(RocksStore::open(&folder.path().join("rows")).expect("a store"));
+    let (keys, authority) = (Keys::new(), Authority::new("Authority").expect("an authority"));
+    let service = start(store.clone(), folder.path(), &keys).await.expect("a log");
+    let operator = cast::operator();
+    let request = |statement: Vec<u8>| registry::RegisterStatementRequest { statement, request_id: new_request_id() };
+    let register = async |request: &registry::RegisterStatementRequest| {
+        service.register_statement(as_caller(&operator, request.clone())).await.map(|answer| answer.into_inner())
+    };
+    store.arm(0..0, Fault::NotWritten);
+    register(&request(anchor(&keys, &authority, "counted"))).await.expect("no fault");
+    let calls = store.arm(0..0, Fault::NotWritten);
+    assert!(calls >= 2, "a look-up and a commit: {calls}");
+    let mut held = entries(&service).await;
+    assert_eq!(held.len(), 3);
+    for fault in FAULTS {
+        for first in 0..=calls {
+            for count in [1, 2, 3] {
+                let id = format!("a-{first}-{count}-{}", format!("{fault:?}").to_lowercase());
+                let request = request(anchor(&keys, &authority, &id));
+                store.arm(first..first + count, fault);
+                let answer = retry(&id, || register(&request)).await;
+                store.arm(0..0, fault);
+                assert_eq!(answer.index as usize, held.len(), "{id}");
+                assert_eq!(register(&request).await.expect("a retry"), answer, "{id}");
+                held.push(request.statement);
+                assert_eq!(entries(&service).await, held, "{id}");
+            }
+        }
+    }
+    // What is in the store is a log that opens again, with the same leaves.
+    drop(service);
+    let service = start(store, folder.path(), &keys).await.expect("the same log");
+    assert_eq!(entries(&service).await, held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_fails_leaves_a_log_that_starts() {
+    let keys = Keys::new();
+    let counted = {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Faulty::new(RocksStore::open(&folder.path().join("rows")).expect("a store"));
+        start(store.clone(), folder.path(), &keys).await.expect("a log");
+        store.arm(0..0, Fault::NotWritten)
+    };
+    assert!(counted >= 4, "{counted}");
+    for fault in FAULTS {
+        for first in 0..counted {
+            let folder = tempfile::tempdir().expect("a folder");
+            let store = Faulty::new(RocksStore::open(&folder.path().join("rows")).expect("a store"));
+            store.arm(first..first + 1, fault);
+            let started = start(store.clone(), folder.path(), &keys).await;
+            store.arm(0..0, fault);
+            drop(started);
+            let service = start(store.clone(), folder.path(), &keys).await;
+            let service = service.unwrap_or_else(|e| panic!("{fault:?} at call {first}: {e}"));
+            let held = entries(&service).await;
+            assert_eq!(held.len(), 2, "{fault:?} at call {first}: identity and policy, once");
+        }
+    }
+}

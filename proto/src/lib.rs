@@ -60,5 +60,6 @@ pub fn interval(start: jiff::Timestamp, end: Option<jiff::Timestamp>) -> google:
 
 /// A time from the wire; `None` when it is out of range.
 pub fn parse_timestamp(time: &prost_types::Timestamp) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::new(time.seconds, time.nanos).ok()
+    // Nanoseconds count forward, also before 1970 (google.protobuf.Timestamp).
+    (0..1_000_000_000).contains(&time.nanos).then(|| jiff::Timestamp::new(time.seconds, time.nanos).ok()).flatten()
 }

@@ -127,6 +127,9 @@ pub struct Log {
     pub published: watch::Receiver<Published>,
 }
 
+/// How soon the sequencer looks again where the log ends, when it does not know.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
 struct Signers {
     receipt: SigningKey,
     receipt_kid: String,
@@ -148,6 +151,8 @@ struct Sequencer {
     published: watch::Sender<Published>,
     last_epoch: Instant,
     signed: Vec<u8>,
+    /// A batch may have been applied that the view does not show: catch up before anything else.
+    in_doubt: bool,
 }
 
 /// The part that holds the log.
@@ -211,6 +216,7 @@ pub async fn open(config: Config) -> Result<Log, String> {
         published,
         last_epoch: Instant::now(),
         signed,
+        in_doubt: false,
     };
     // Step 4: a new log begins by saying what it is.
     if fresh {
@@ -350,7 +356,10 @@ fn signed_note(signer: &NoteSigner, checkpoint: &Checkpoint) -> Result<Vec<u8>, 
 impl Sequencer {
     async fn run(mut self, mut queue: mpsc::Receiver<Submission>) {
         loop {
-            let due = self.next_epoch();
+            let due = match self.in_doubt {
+                true => Instant::now() + CATCH_UP,
+                false => self.next_epoch(),
+            };
             tokio::select! {
                 first = queue.recv() => {
                     let Some(first) = first else { return };
@@ -366,6 +375,12 @@ impl Sequencer {
                     }
                 }
                 () = tokio::time::sleep_until(due.into()) => {}
+            }
+            if self.in_doubt
+                && self.catch_up().await.is_ok()
+                && let Err(refusal) = self.publish().await
+            {
+                tracing::error!(message = refusal.message, "no checkpoint could be published");
             }
             if self.next_epoch() <= Instant::now()
                 && let Err(refusal) = self.epoch().await
@@ -392,6 +407,15 @@ impl Sequencer {
 
     /// Sequences a group. False when this writer must stop: another has taken over.
     async fn sequence(&mut self, group: Vec<Submission>) -> bool {
+        // Step 0: know where the log ends.
+        if self.in_doubt
+            && let Err(refusal) = self.catch_up().await
+        {
+            for submission in group {
+                let _gone = submission.answer.send(Err(refusal.clone()));
+            }
+            return true;
+        }
         // Step 1: decide each against the log and the statements before it in the group.
         let mut ready: Vec<(Submission, Hash)> = Vec::new();
         let mut hashes: HashMap<Hash, usize> = HashMap::new();
@@ -474,6 +498,32 @@ impl Sequencer {
         Ok(answer)
     }
 
+    /// Takes into the view what is in the store beyond it.
+    async fn catch_up(&mut self) -> Result<(), Refusal> {
+        loop {
+            let from = self.read().tree.size();
+            let page = self
+                .store
+                .scan(&part(), Namespace::Entry, keys::number(from)..Vec::new(), 512, Direction::Forward)
+                .await
+                .map_err(|e| Refusal::store(DOMAIN, &e))?;
+            if page.rows.is_empty() {
+                self.in_doubt = false;
+                return Ok(());
+            }
+            for (key, entry) in page.rows {
+                let mut view = self.write();
+                if keys::parse_number(&key) != Some(view.tree.size()) {
+                    return Err(internal(format!("entry {} is missing", view.tree.size())));
+                }
+                let statement = SignedStatement::from_entry(&entry).map_err(internal)?;
+                let hash = leaf_hash(&entry);
+                view.tree.push(hash);
+                view.index.take(&statement, &entry, hash);
+            }
+        }
+    }
+
     /// Commits statements as the next leaves, in one batch with the head and the records of their requests.
     async fn commit(&mut self, ready: Vec<(Submission, Hash)>) -> bool {
         let first = self.read().tree.size();
@@ -498,9 +548,14 @@ impl Sequencer {
             // Whether it was applied stands in our own head row.
             Ok(Committed::Unknown) | Err(_) => {
                 let head = self.store.get(&part(), Namespace::Head, HEAD).await;
+                self.in_doubt = head.is_err();
                 matches!(head, Ok(Some(row)) if row == tree.head_row())
             }
-            Ok(Committed::Conflict(_)) => false,
+            // Our leaf is taken, or the request was carried out: by a batch of ours whose outcome we did not learn.
+            Ok(Committed::Conflict(_)) => {
+                self.in_doubt = true;
+                false
+            }
             Ok(Committed::Fenced) => {
                 tracing::error!("another writer has taken the log over: this one stops");
                 for (submission, _) in ready {

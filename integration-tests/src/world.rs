@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use runtime::Caller;
 use runtime::config::Config;
@@ -27,6 +28,9 @@ pub struct World {
     pub http: SocketAddr,
     running: Option<Running>,
 }
+
+/// Longest that a stopped server may hold its data.
+const LET_GO: Duration = Duration::from_secs(10);
 
 /// A server of this process: how to stop it, and how it ended.
 type Running = (oneshot::Sender<()>, JoinHandle<Result<(), ServeError>>);
@@ -94,7 +98,7 @@ impl World {
     /// What went wrong.
     pub async fn resume(&mut self) -> Result<(), WorldError> {
         let config = Config::read(&self.installation.config).map_err(words)?;
-        let server = Server::open(&config, &self.folder.join("data")).await.map_err(words)?;
+        let server = self.open(&config).await.map_err(words)?;
         (self.grpc, self.http) = (server.grpc, server.http);
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.run(async {
@@ -104,7 +108,18 @@ impl World {
         Ok(())
     }
 
-    /// Stops the server and waits until it has let go of its data.
+    /// Opens the server. One stopped just before in this process may hold the data until its last connection is gone.
+    async fn open(&self, config: &Config) -> Result<Server, ServeError> {
+        let began = Instant::now();
+        loop {
+            match Server::open(config, &self.folder.join("data")).await {
+                Err(ServeError::Store { .. }) if began.elapsed() < LET_GO => tokio::task::yield_now().await,
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Stops the server and waits until it no longer serves.
     ///
     /// # Errors
     /// What serving ended with.

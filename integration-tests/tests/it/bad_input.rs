@@ -103,7 +103,8 @@ fn site_request(site_id: &str) -> metering::CreateSiteRequest {
 
 fn instrument_request(change: impl FnOnce(&mut metering::Instrument)) -> metering::CreateInstrumentRequest {
     let cement = cement::generate(ORGANIZATION, SITE_ID);
-    let mut instrument = words::to_instrument(&cement.instruments[0].0);
+    let meter = cement.instruments.iter().find(|(instrument, _)| instrument.name == cement.readings.instrument);
+    let mut instrument = words::to_instrument(&meter.expect("a meter").0);
     change(&mut instrument);
     metering::CreateInstrumentRequest {
         parent: SITE.into(),

@@ -124,6 +124,8 @@ pub enum Code {
     DecisionNotConforming,
     /// The status is older than the verifier accepts.
     StatusStale,
+    /// The date asked about is later than the verifier's clock: nothing is known of it.
+    DateAhead,
     /// What was used is dated later than the verifier's clock.
     ClockAhead,
 }

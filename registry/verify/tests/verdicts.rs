@@ -12,7 +12,7 @@ use verify::Outcome::{Accepted, AcceptedWithConditions, Indeterminate, Refused};
 use verify::{Check, Code, FactState, Outcome, Trust, judge_file};
 
 /// Every code there is; the table below must reach each of them.
-const CODES: [Code; 29] = [
+const CODES: [Code; 30] = [
     BundleUnreadable,
     CertificateUnreadable,
     SignatureInvalid,
@@ -41,6 +41,7 @@ const CODES: [Code; 29] = [
     DeclareUpperValue,
     DecisionNotConforming,
     StatusStale,
+    DateAhead,
     ClockAhead,
 ];
 
@@ -546,14 +547,30 @@ fn rows() -> Vec<Row> {
         ("status at its oldest", same, |s| s.question.now = at("2026-07-01T00:00:00Z"), Accepted, None),
         ("status too old", same, |s| s.question.now = at("2026-07-01T00:00:01Z"), Indeterminate, Some(StatusStale)),
         (
-            "asked about a date that the status does not reach",
+            "asked about a date after the verifier's clock",
             same,
-            |s| s.question.as_of = at("2026-07-01T00:00:01Z"),
+            |s| s.question.as_of = s.question.now + jiff::SignedDuration::from_secs(301),
             Indeterminate,
-            Some(StatusStale),
+            Some(DateAhead),
+        ),
+        (
+            "asked about a date ahead by no more than clocks may differ",
+            same,
+            |s| s.question.as_of = s.question.now + jiff::SignedDuration::from_secs(300),
+            Accepted,
+            None,
         ),
         ("clock behind within what is allowed", same, |s| s.question.now = at("2026-05-31T23:55:00Z"), Accepted, None),
-        ("clock behind", same, |s| s.question.now = at("2026-05-31T23:54:59Z"), Indeterminate, Some(ClockAhead)),
+        (
+            "clock behind, asked about a date before it",
+            same,
+            |s| {
+                s.question.now = at("2026-05-31T23:54:59Z");
+                s.question.as_of = s.question.now;
+            },
+            Indeterminate,
+            Some(ClockAhead),
+        ),
         (
             "an age without bound",
             same,

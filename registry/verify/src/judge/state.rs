@@ -39,7 +39,18 @@ impl Court<'_> {
         match placed.record.at(as_of) {
             Some(step) if step.state != State::Active => Some(step.clone()),
             _ => {
-                if as_of >= placed.log_time && as_of >= content.valid_from && as_of < content.valid_until {
+                let ahead = as_of.duration_since(self.question.now) > super::CLOCK_SKEW;
+                if as_of < placed.log_time || as_of < content.valid_from || as_of >= content.valid_until {
+                    // Contradicted above.
+                } else if ahead {
+                    self.open(
+                        Check::State,
+                        Code::DateAhead,
+                        "state at the date asked about",
+                        format!("{as_of} is after your clock's {}: a state then cannot be known", self.question.now),
+                        "Ask about today or an earlier date, or again on that day with a fresh bundle.",
+                    );
+                } else {
                     self.established(Check::State, format!("active at {as_of}"));
                 }
                 None

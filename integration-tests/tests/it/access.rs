@@ -104,6 +104,29 @@ async fn a_certificate_that_names_no_caller_is_unknown() {
     assert_eq!(support::call(client.channel(), path, Vec::new()).await.expect("health").len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_a_service_by_certificate() {
+    let stage = Stage::open().await;
+    let person = |organization: &str, role| Caller { organization: organization.into(), role, person: "eve".into() };
+    for caller in [Caller::service(), person("acme", Role::Service), person("touchstone", Role::Exporter)] {
+        let pair = stage.world.installation.authority.caller(&caller).expect("a pair");
+        let client = connect(&stage, &pair);
+        for path in [
+            "/touchstone.footprint.v1.FootprintService/FindFootprint",
+            "/touchstone.metering.v1.MeteringService/ListSites",
+        ] {
+            let refused = refused(support::call(client.channel(), path, Vec::new()).await);
+            assert_eq!(refused.reason, "CALLER_UNKNOWN", "{} on {path}", caller.uri());
+        }
+        // The key that could make such a certificate does not make it by our own command either.
+        let out = stage.world.folder.join("eve");
+        let folder = stage.world.folder.join("installation");
+        let refused = touchstone::init::enrol(&folder, &caller.uri(), &out).expect_err("reserved");
+        assert!(matches!(refused, touchstone::init::InitError::Reserved { .. }), "{refused}");
+        assert!(!out.with_extension("crt").exists() && !out.with_extension("key").exists());
+    }
+}
+
 /// What TLS says to a client with this certificate, or with none, once it sends something.
 fn shake_hands(stage: &Stage, pair: Option<&Pair>) -> std::io::Result<usize> {
     let authority = &stage.world.installation.authority.pair().certificate_der;

@@ -50,6 +50,10 @@ async fn an_empty_request_is_told_every_required_field() {
     let mut nested = 0;
     for method in support::methods() {
         let path = support::path(&method);
+        // For services alone, who meet over a pipe: nobody outside gets as far as its fields.
+        if path == format!("{FOOTPRINT}/FindFootprint") {
+            continue;
+        }
         let client = stage.client(&support::allowed(&path));
         let fields = required(&method.input());
         if fields.is_empty() {
@@ -449,10 +453,6 @@ async fn unknown_names_are_not_found() {
         let answer = refused(call(regulator.channel(), &path, request).await);
         assert_eq!((answer.code, answer.reason.as_str()), (Code::NotFound, reason), "{path}: {answer:?}");
     }
-    let service = stage.client(&Caller::service());
-    let request = footprint::FindFootprintRequest { statement_sha256: vec![7; 32] };
-    let answer = support::refused_call(&service, &format!("{FOOTPRINT}/FindFootprint"), &request).await;
-    assert_eq!((answer.code, answer.reason.as_str()), (Code::NotFound, "NOT_FOUND"));
 }
 
 /// Sends a change twice, then the same id with another body: one effect, one answer, one refusal.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use cose::key::SigningKey;
+use runtime::caller::SERVICE_ORGANIZATION;
 use runtime::{Caller, Role};
 
 use crate::identities::{Authority, IdentityError, Pair};
@@ -29,6 +30,12 @@ pub enum InitError {
     /// A key or certificate could not be made.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Role `service` and organisation `touchstone` are the installation's own.
+    #[error("{uri}: role service and organization touchstone are the installation's own; name a person of another")]
+    Reserved {
+        /// The caller asked for.
+        uri: String,
+    },
     /// A key could not be made.
     #[error("a key could not be made: {0}")]
     Key(#[from] cose::key::KeyError),
@@ -117,6 +124,9 @@ pub fn init(options: &Options) -> Result<Installation, InitError> {
 /// [`InitError`]: the authority's key is not in the folder, the name is no caller's, or the files exist.
 pub fn enrol(folder: &Path, uri: &str, out: &Path) -> Result<(), InitError> {
     let caller = Caller::from_uri(uri).ok_or_else(|| IdentityError::Name { name: uri.to_owned() })?;
+    if caller.role == Role::Service || caller.organization == SERVICE_ORGANIZATION {
+        return Err(InitError::Reserved { uri: uri.to_owned() });
+    }
     let read = |name: &str| {
         let path = folder.join(name);
         fs::read_to_string(&path).map_err(|e| InitError::File { path, problem: e.to_string() })

@@ -501,13 +501,28 @@ pub async fn change_state(
     goods_rule: GoodsRule,
     reason: &str,
 ) -> Result<Registered, ClientError> {
+    change_state_from(world, client, certificate, (state, whole_second(Timestamp::now())), goods_rule, reason).await
+}
+
+/// The same, effective from a time of the body's choice.
+///
+/// # Errors
+/// The refusal.
+pub async fn change_state_from(
+    world: &World,
+    client: &Client,
+    certificate: &Certificate,
+    (state, effective): (State, Timestamp),
+    goods_rule: GoodsRule,
+    reason: &str,
+) -> Result<Registered, ClientError> {
     let subject = certificate.credential_subject.id.clone();
     let event = StatusEvent {
         id: format!("{BASE}/events/{}", new_request_id()),
         issuer: world.cast.certification_body.did.into(),
         subject: subject.clone(),
         state,
-        effective: whole_second(Timestamp::now()),
+        effective,
         reason: reason.into(),
         goods_rule,
     };

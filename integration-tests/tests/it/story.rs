@@ -15,7 +15,7 @@ use tlog::tree::MemoryTree;
 use touchstone_client::{Client, new_request_id};
 use verify::{Outcome, Question, Trust, Verdict, judge_file};
 
-use crate::support::{self, NUMBER, Told, spelled};
+use crate::support::{self, NUMBER, Stage, Told, spelled};
 
 fn judge(bundle: &[u8], trust: &Trust, production: Option<Timestamp>) -> Verdict {
     let now = Timestamp::now();
@@ -253,4 +253,49 @@ async fn the_same_bytes_are_one_leaf_and_a_restart_keeps_everything() {
     let proof: Vec<tlog::Hash> = proof.iter().map(|hash| hash.as_slice().try_into().expect("a hash")).collect();
     verify_consistency(before.size, after.size, &proof, &before.root, &after.root).expect("the log extends");
     assert!(verify_consistency(before.size, after.size, &proof, &after.root, &before.root).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_return_to_active_cannot_erase_a_suspension() {
+    let told = Told::tell().await;
+    let world = &told.stage.world;
+    let decider = told.stage.client(&cast::decider());
+    let now = Timestamp::from_second(Timestamp::now().as_second()).expect("a time");
+    let day = SignedDuration::from_hours(24);
+    let change = async |state, effective| {
+        let change = (state, effective);
+        story::change_state_from(world, &decider, &told.certificate, change, GoodsRule::NoGoods, "for the test").await
+    };
+    // A body may learn late that it should have suspended long ago.
+    change(State::Suspended, now - day).await.expect("suspended from yesterday");
+    for effective in [now - day - day, now - day, now - SignedDuration::from_hours(1)] {
+        let refused = change(State::Active, effective).await.expect_err("dated back");
+        assert_eq!(refused.reason(), Some("STATE_NOT_ALLOWED"), "{effective}: {refused}");
+    }
+    let refused = change(State::Withdrawn, now - day - day).await.expect_err("before what went before");
+    assert_eq!(refused.reason(), Some("STATE_NOT_ALLOWED"), "{refused}");
+    change(State::Active, now).await.expect("active from now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_goes_on_under_its_own_name_and_keys() {
+    let mut stage = Stage::open().await;
+    stage.world.stop().await.expect("stopped");
+    let folder = stage.world.folder.join("installation");
+    let config = folder.join("touchstone.toml");
+    let kept = std::fs::read_to_string(&config).expect("configuration");
+    for (own, other, key) in [
+        ("origin = \"log.example/touchstone\"", "origin = \"log.example/other\"", "log.origin"),
+        ("id = \"did:web:log.example\"", "id = \"did:web:other.example\"", "log.id"),
+        ("note_key = \"log-note.key\"", "note_key = \"log-status-note.key\"", "log.note_key"),
+        ("receipt_key = \"log-receipt.key\"", "receipt_key = \"operator.key\"", "log.receipt_key"),
+    ] {
+        let changed = kept.replace(own, other);
+        assert_ne!(changed, kept, "{own}");
+        std::fs::write(&config, changed).expect("written");
+        let refused = stage.world.resume().await.expect_err(key).to_string();
+        assert!(refused.contains(&format!("{key} is ")), "{refused}");
+    }
+    std::fs::write(&config, kept).expect("written");
+    stage.world.resume().await.expect("its own again");
 }

@@ -200,7 +200,7 @@ pub enum ErrorReason {
     SignatureInvalid = 16,
     /// No accreditation or anchor in the log vouches for the signing key. Register it first.
     SignerUnknown = 17,
-    /// The signer's certificate does not lead to an anchor, or was not valid at the time of signing.
+    /// The signer's certificate does not lead to an anchor, or is not valid at the time of registration.
     SignerPathInvalid = 18,
     /// Header and payload disagree on issuer, subject or key. metadata names the field.
     HeaderMismatch = 19,
@@ -218,7 +218,8 @@ pub enum ErrorReason {
     SubjectUnknown = 25,
     /// Only the issuer of a statement may change its state, and only the operator registers anchors.
     SignerNotEntitled = 26,
-    /// The state cannot follow the present one: withdrawn is final.
+    /// The state cannot follow the present one: withdrawn and superseded are final, a change is dated no earlier than the one
+    /// before, a return to active counts from registration on. metadata names the state or the date. Correct the event.
     StateNotAllowed = 27,
     /// No checkpoint or epoch covers the entry yet. Try again after the delay in RetryInfo.
     NotYetPublished = 28,

@@ -27,7 +27,7 @@ pub enum ErrorReason {
     PeerUnavailable = 10,
     /// The log holds no such certificate.
     CertificateUnknown = 11,
-    /// The log holds no such accepted arrangement, or the caller is not a party to it.
+    /// The log holds no such accepted arrangement. Ask the supervisor of the providing country for its id.
     ArrangementUnknown = 12,
 }
 impl ErrorReason {

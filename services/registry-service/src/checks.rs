@@ -3,7 +3,7 @@
 
 use cose::key::PublicKey;
 use cose::x509::{Certificate as X509, verify_path};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proto::registry::ErrorReason as Reason;
 use record::accreditation::ScopeQuery;
 use record::registry::AnchorRole;
@@ -14,6 +14,9 @@ use tonic::Code;
 
 use crate::error::refuse;
 use crate::index::Index;
+
+/// How far a body's clock may be behind ours.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Who signed: what the caller must be to register it.
 struct Signer {
@@ -82,6 +85,17 @@ pub fn check(
             if index.issuers[*target as usize] != event.issuer {
                 return Err(not_entitled("only the issuer of a statement changes its state", statement.issuer()));
             }
+            // A return to active counts from now on: dated back, it would erase what it ends.
+            if event.state == State::Active && event.effective < now.saturating_sub(CLOCK_SKEW).unwrap_or(now) {
+                return Err(not_allowed(
+                    format!(
+                        "effective {} is in the past: a return to active counts from now ({now}) on",
+                        event.effective
+                    ),
+                    "effective",
+                    event.effective.to_string(),
+                ));
+            }
             vouched(statement, index, now)?
         }
     };
@@ -115,15 +129,20 @@ pub fn sequence(statement: &SignedStatement, index: &Index) -> Result<(), Refusa
     match statement.content() {
         Content::StatusEvent(event) => {
             let Some(&target) = index.by_subject.get(&event.subject) else { return Ok(()) };
-            let now = index.records.get(&target).and_then(|record| record.history.last()).map(|step| step.state);
-            let now = now.unwrap_or(State::Active);
+            let last = index.records.get(&target).and_then(|record| record.history.last());
+            let now = last.map_or(State::Active, |step| step.state);
             if now.is_final() || now == event.state {
-                return Err(refuse(
-                    Code::FailedPrecondition,
-                    Reason::StateNotAllowed,
-                    format!("{} is {}: {} cannot follow", event.subject, now.word(), event.state.word()),
-                )
-                .with("state", now.word()));
+                let message = format!("{} is {}: {} cannot follow", event.subject, now.word(), event.state.word());
+                return Err(not_allowed(message, "state", now.word()));
+            }
+            if let Some(last) = last.filter(|last| event.effective < last.effective) {
+                let message = format!(
+                    "effective {} is before {}, when it became {}",
+                    event.effective,
+                    last.effective,
+                    now.word()
+                );
+                return Err(not_allowed(message, "effective", event.effective.to_string()));
             }
             Ok(())
         }
@@ -154,6 +173,10 @@ pub fn sequence(statement: &SignedStatement, index: &Index) -> Result<(), Refusa
             None => Ok(()),
         },
     }
+}
+
+fn not_allowed(message: String, key: &'static str, value: impl Into<String>) -> Refusal {
+    refuse(Code::FailedPrecondition, Reason::StateNotAllowed, message).with(key, value)
 }
 
 fn not_entitled(message: &str, issuer: &str) -> Refusal {

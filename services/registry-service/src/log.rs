@@ -12,7 +12,7 @@ use cose::key::SigningKey;
 use jiff::Timestamp;
 use proto::registry::Entry;
 use record::registry::{Jwk, LogIdentity, RegistrationPolicy};
-use record::statement::{Heading, SignedStatement, sign};
+use record::statement::{Content, Heading, SignedStatement, sign};
 use record::status::{Epoch, StatusRecord};
 use record::{json, media};
 use runtime::Refusal;
@@ -197,6 +197,7 @@ pub async fn open(config: Config) -> Result<Log, String> {
     let signed = blobs.get(SIGNED).await.map_err(|e| words(&e))?.unwrap_or_default();
     no_fork(&signed, &tree, &epochs)?;
     let fresh = tree.size() == 0;
+    same_log(store.as_ref(), &identity).await?;
 
     let placeholder = signers.head(&origin, &log_id, &MemoryTree::new(), 0)?;
     let view = Arc::new(RwLock::new(View { tree, index, head: placeholder, status: None }));
@@ -310,6 +311,32 @@ async fn load_epochs(store: &dyn RegistryStore) -> Result<Vec<Epoch>, String> {
             None => return Ok(epochs),
         }
     }
+}
+
+/// A log goes on under the names and keys that its leaf 0 states: signed otherwise it would be another log over the same
+/// entries. Nothing to compare in a new one.
+async fn same_log(store: &dyn RegistryStore, configured: &LogIdentity) -> Result<(), String> {
+    let leaf = store.get(&part(), Namespace::Entry, &keys::number(0)).await.map_err(|e| e.to_string())?;
+    let Some(leaf) = leaf else { return Ok(()) };
+    let statement = SignedStatement::from_entry(&leaf).map_err(|e| format!("entry 0: {e}"))?;
+    let Content::LogIdentity(stated) = statement.content() else {
+        return Err("entry 0 does not say which log this is".into());
+    };
+    for (key, stated, configured) in [
+        ("log.origin", &stated.origin, &configured.origin),
+        ("log.id", &stated.id, &configured.id),
+        ("log.note_key", &stated.note_key, &configured.note_key),
+        ("log.status_note_key", &stated.status_note_key, &configured.status_note_key),
+        ("log.receipt_key", &stated.receipt_key.x, &configured.receipt_key.x),
+        ("log.operator_key", &stated.operator_key.x, &configured.operator_key.x),
+    ] {
+        if stated != configured {
+            return Err(format!(
+                "{key} is {configured}, the log in this folder began with {stated}: use its own configuration and keys"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The last signed heads must be prefixes of what the database holds: a restored backup must not fork the log.

@@ -27,11 +27,13 @@ fn generate(root: &Path, out: &Path) {
     compiler.open_files(&files).expect("the proto files compile");
     let descriptors = compiler.file_descriptor_set();
     std::fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set()).expect("write descriptors");
+    // Google's comments hold grammars, which rustdoc would take for Rust samples and run as tests.
+    let mut config = prost_build::Config::new();
+    config.disable_comments([".google"]);
     tonic_prost_build::configure()
         .out_dir(out)
         .emit_rerun_if_changed(false)
-        .disable_comments(["."])
-        .compile_fds(descriptors)
+        .compile_fds_with_config(descriptors, config)
         .expect("code is generated");
 }
 

@@ -6,6 +6,8 @@ use tlog::Hash;
 
 /// First field of every bundle.
 pub const VERSION: &str = "touchstone-bundle/1";
+/// How a file of this format begins, whatever its version: an array of eight, a text of nineteen.
+const HEAD: &[u8] = b"\x88\x73touchstone-bundle/";
 /// Largest bundle: five statements with their proofs are far below.
 pub const MAX_BYTES: usize = 1 << 20;
 
@@ -74,6 +76,12 @@ pub enum BundleError {
         /// Its length in bytes.
         size: usize,
     },
+    /// Another kind of file.
+    #[error("the file is no bundle: it is {what}")]
+    Other {
+        /// What it looks like.
+        what: &'static str,
+    },
     /// The last 32 bytes are not the SHA-256 of the others.
     #[error("the file is damaged: its last 32 bytes are not the SHA-256 of the others")]
     Damaged,
@@ -86,6 +94,18 @@ pub enum BundleError {
         /// What is not as it must be.
         what: &'static str,
     },
+}
+
+/// What a file that is no bundle seems to be, for whoever named the wrong one.
+fn looks_like(bytes: &[u8]) -> &'static str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.trim_start().starts_with('{') => "JSON text",
+        Ok(text) if text.trim_start().starts_with("-----BEGIN") => "a key or certificate (PEM)",
+        Ok(_) => "text",
+        // Tag 18 (RFC 9052, 2).
+        Err(_) if bytes[0] == 0xd2 => "a single signed statement (COSE_Sign1), without its proofs",
+        Err(_) => "of another kind",
+    }
 }
 
 fn hashes(path: &[Hash]) -> Value {
@@ -141,6 +161,10 @@ impl Bundle {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
         if bytes.len() > MAX_BYTES {
             return Err(BundleError::TooLarge { size: bytes.len() });
+        }
+        // Cut off within its first bytes it is a damaged bundle still.
+        if !bytes.starts_with(HEAD) && !HEAD.starts_with(bytes) {
+            return Err(BundleError::Other { what: looks_like(bytes) });
         }
         let split = bytes.len().checked_sub(32).ok_or(BundleError::Damaged)?;
         let (body, digest) = bytes.split_at(split);

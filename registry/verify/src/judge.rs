@@ -14,7 +14,7 @@ use record::statement::{Content, SignedStatement};
 
 use self::court::{Court, Stop};
 use self::log::Roots;
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, BundleError};
 use crate::trust::Trust;
 use crate::verdict::{Check, Code, Verdict};
 
@@ -37,14 +37,14 @@ pub fn judge_file(bytes: &[u8], trust: &Trust, question: &Question) -> Verdict {
     match Bundle::from_bytes(bytes) {
         Ok(bundle) => judge(&bundle, trust, question),
         Err(error) => {
+            let remedy = match error {
+                BundleError::Other { .. } => {
+                    "Name the bundle: the one file that the certificate's holder hands over, or that the registry gives."
+                }
+                _ => "Obtain the file again from its sender or from the registry.",
+            };
             let mut court = Court::new(question);
-            court.contradicted(
-                Check::Signature,
-                Code::BundleUnreadable,
-                "bundle format",
-                error.to_string(),
-                "Obtain the file again from its sender or from the registry.",
-            );
+            court.contradicted(Check::Signature, Code::BundleUnreadable, "bundle format", error.to_string(), remedy);
             court.close()
         }
     }

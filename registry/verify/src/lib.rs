@@ -9,5 +9,5 @@ pub mod verdict;
 
 pub use bundle::{Bundle, BundleError};
 pub use judge::{Question, judge, judge_file};
-pub use trust::{Trust, TrustError};
+pub use trust::{Introduction, Trust, TrustError};
 pub use verdict::{Check, Code, Fact, FactState, Outcome, Reason, Verdict};

@@ -1,11 +1,12 @@
 //! Trust: the verifier's own file. Nothing in a bundle adds to it.
 
 use base64::Engine;
-use cose::key::PublicKey;
+use cose::key::{KeyError, PublicKey};
 use jiff::SignedDuration;
+use record::name::check_did;
 use record::registry::Jwk;
 use serde::{Deserialize, Serialize};
-use tlog::note::{NoteVerifier, SignatureKind};
+use tlog::note::{NoteError, NoteVerifier, SignatureKind};
 
 /// The file (TOML), as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,13 +21,13 @@ pub struct TrustFile {
     /// The log.
     pub log: LogTrust,
     /// Accreditation bodies.
-    #[serde(default, rename = "accreditation_body")]
+    #[serde(default, rename = "accreditation_body", skip_serializing_if = "Vec::is_empty")]
     pub accreditation_bodies: Vec<Authority>,
     /// Parties to arrangements: oneself and the partner.
-    #[serde(default, rename = "arrangement_party")]
+    #[serde(default, rename = "arrangement_party", skip_serializing_if = "Vec::is_empty")]
     pub arrangement_parties: Vec<Authority>,
     /// Witnesses.
-    #[serde(default, rename = "witness")]
+    #[serde(default, rename = "witness", skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<Witness>,
 }
 
@@ -42,6 +43,53 @@ pub struct LogTrust {
     pub status_note_key: String,
     /// Key of receipts.
     pub receipt_key: Jwk,
+}
+
+impl LogTrust {
+    /// Of a log with these keys; checkpoints are signed with Ed25519.
+    ///
+    /// # Errors
+    /// [`NoteError`]: the origin is no name of a key, or a key of notes is not Ed25519.
+    pub fn new(origin: &str, note: PublicKey, status_note: PublicKey, receipt: &PublicKey) -> Result<Self, NoteError> {
+        let vkey = |name: &str, key| -> Result<String, NoteError> {
+            Ok(NoteVerifier::new(name, SignatureKind::Ed25519, key)?.to_vkey())
+        };
+        let malformed =
+            |_: serde_json::Error| KeyError::Malformed { what: "JWK of receipts: P-256 or Ed25519 is expected" };
+        Ok(LogTrust {
+            origin: origin.to_owned(),
+            note_key: vkey(origin, note)?,
+            status_note_key: vkey(&format!("{origin}/status"), status_note)?,
+            receipt_key: serde_json::from_str(&receipt.to_jwk()).map_err(malformed)?,
+        })
+    }
+}
+
+/// What an operator hands to partners: names and public keys of the log. It is no trust yet: whoever makes a trust file
+/// of it first compares the fingerprints by another way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Introduction {
+    /// The log.
+    pub log: LogTrust,
+}
+
+impl Introduction {
+    /// Reads an introduction (TOML); the keys are checked where a trust file is made of it.
+    ///
+    /// # Errors
+    /// [`TrustError::Introduction`].
+    pub fn from_toml(text: &str) -> Result<Self, TrustError> {
+        toml::from_str(text).map_err(|error| TrustError::Introduction(error.to_string()))
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// [`TrustError::Introduction`]; never for an introduction of ours.
+    pub fn to_toml(&self) -> Result<String, TrustError> {
+        toml::to_string(self).map_err(|error| TrustError::Introduction(error.to_string()))
+    }
 }
 
 /// A party and its certificate authority.
@@ -68,6 +116,9 @@ pub enum TrustError {
     /// Not TOML, or not this schema.
     #[error("the trust file cannot be read: {0}")]
     Toml(String),
+    /// No introduction.
+    #[error("the introduction cannot be read: {0}")]
+    Introduction(String),
     /// A value that cannot be used.
     #[error("{path}: {problem}")]
     Value {
@@ -101,6 +152,16 @@ pub struct Trust {
     pub arrangement_parties: Vec<(String, Vec<u8>)>,
 }
 
+impl TrustFile {
+    /// The file.
+    ///
+    /// # Errors
+    /// [`TrustError::Toml`]; never for a file of ours.
+    pub fn to_toml(&self) -> Result<String, TrustError> {
+        toml::to_string(self).map_err(|error| TrustError::Toml(error.to_string()))
+    }
+}
+
 impl Trust {
     /// Origin of the status log.
     pub fn status_origin(&self) -> String {
@@ -125,6 +186,10 @@ impl TryFrom<TrustFile> for Trust {
             path: path.to_owned(),
             problem: problem.to_string(),
         };
+        let did = |path: &str, did: &str| {
+            check_did(did).map_err(|e| value(path, &format!("{e}; write it as did:web:customs.example")))
+        };
+        did("party", &file.party)?;
         let witnesses = file
             .witnesses
             .iter()
@@ -157,6 +222,7 @@ impl TryFrom<TrustFile> for Trust {
             list.iter()
                 .enumerate()
                 .map(|(i, authority)| {
+                    did(&format!("{path}[{i}].id"), &authority.id)?;
                     let path = format!("{path}[{i}].certificate");
                     let der = base64::engine::general_purpose::STANDARD
                         .decode(&authority.certificate)

@@ -667,7 +667,9 @@ fn the_file_is_read_back_as_written() {
 #[test]
 fn trust_refuses_what_would_weaken_it() {
     type Change = fn(&mut verify::trust::TrustFile);
-    let rows: [(&str, Change, &str); 8] = [
+    let rows: [(&str, Change, &str); 10] = [
+        ("no DID of the party", |t| t.party = "hello".into(), "party"),
+        ("no DID of a body", |t| t.accreditation_bodies[0].id = "ab".into(), "accreditation_body[0].id"),
         ("a quorum above the witnesses", |t| t.witness_quorum = 2, "witness_quorum"),
         (
             "a witness twice",
@@ -703,4 +705,26 @@ fn trust_refuses_what_would_weaken_it() {
     let text = toml::to_string(&trust()).unwrap();
     assert_eq!(Trust::from_toml(&text).unwrap().origin, ORIGIN);
     assert!(Trust::from_toml(&format!("{text}\nunknown = 1\n")).is_err());
+    // What is absent is not written: TOML would have `witness = []` before the tables.
+    let without = verify::trust::TrustFile { witnesses: Vec::new(), witness_quorum: 0, ..trust() };
+    assert!(!without.to_toml().unwrap().contains("witness ="));
+}
+
+#[test]
+fn another_file_is_no_damaged_bundle() {
+    let bundle = Setup::default().build().bundle;
+    let bytes = bundle.to_bytes();
+    let rows: [(&[u8], &str); 7] = [
+        (b"{\"a\": 1}", "the file is no bundle: it is JSON text"),
+        (b"-----BEGIN CERTIFICATE-----", "the file is no bundle: it is a key or certificate (PEM)"),
+        (b"party = 1", "the file is no bundle: it is text"),
+        (&bundle.certificate.entry, "a single signed statement (COSE_Sign1)"),
+        (b"\x1f\x8b\x08\xff", "the file is no bundle: it is of another kind"),
+        (&bytes[..1], "damaged"),
+        (&bytes[..bytes.len() - 1], "damaged"),
+    ];
+    for (bytes, wanted) in rows {
+        let error = verify::Bundle::from_bytes(bytes).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
 }

@@ -153,6 +153,11 @@ impl PublicKey {
         crate::sha256(self.to_jwk().as_bytes())
     }
 
+    /// The thumbprint as RFC 7638 §3.1 writes it, base64url: what two people compare.
+    pub fn fingerprint(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.thumbprint())
+    }
+
     /// The kind of key.
     pub fn kind(&self) -> KeyKind {
         match self.material {

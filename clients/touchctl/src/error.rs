@@ -1,7 +1,10 @@
 //! Why a command did not come to an answer.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use cose::key::KeyError;
+use cose::x509::CertificateError;
 use verify::TrustError;
 
 use crate::{FAILED, USAGE};
@@ -32,8 +35,27 @@ pub(crate) enum Error {
     File { argument: &'static str, path: PathBuf, problem: FileProblem },
     #[error("{}: {error}", path.display())]
     Trust { path: PathBuf, error: TrustError },
+    #[error("no trust file was made: {0}")]
+    Made(TrustError),
+    #[error("{}: {problem}", path.display())]
+    Key { path: PathBuf, problem: KeyError },
+    #[error("{}: {problem}; the authority's certificate is expected, PEM or DER", path.display())]
+    Certificate { argument: &'static str, path: PathBuf, problem: CertificateError },
+    #[error("{}: is the certificate of a signer; give the certificate of the authority that issued it", path.display())]
+    NoAuthority { argument: &'static str, path: PathBuf },
+    #[error("{}: cannot be written: {}", path.display(), written(.error))]
+    Write { path: PathBuf, error: std::io::Error },
     #[error("the answer could not be written: {0}")]
     Output(std::io::Error),
+}
+
+/// Why a new file could not be written, with the remedy.
+fn written(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AlreadyExists => "it is there already, and nothing is overwritten; name another --out".to_owned(),
+        ErrorKind::NotFound => "there is no such folder; make it, or name another --out".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 impl Error {
@@ -49,7 +71,12 @@ impl Error {
                 FileProblem::Binary => "FILE_NOT_TEXT",
                 FileProblem::Unreadable(_) => "FILE_UNREADABLE",
             },
-            Error::Trust { .. } => "TRUST_FILE_INVALID",
+            Error::Trust { error: TrustError::Introduction(_), .. } => "INTRODUCTION_INVALID",
+            Error::Trust { .. } | Error::Made(_) => "TRUST_FILE_INVALID",
+            Error::Key { .. } => "KEY_INVALID",
+            Error::Certificate { .. } | Error::NoAuthority { .. } => "CERTIFICATE_INVALID",
+            Error::Write { error, .. } if error.kind() == ErrorKind::AlreadyExists => "FILE_EXISTS",
+            Error::Write { .. } => "FILE_UNWRITABLE",
             Error::Output(_) => "OUTPUT_FAILED",
         }
     }
@@ -57,9 +84,15 @@ impl Error {
     /// The argument or the value that is meant.
     pub(crate) fn field(&self) -> Option<&str> {
         match self {
-            Error::File { argument, .. } => Some(argument),
-            Error::Trust { error: TrustError::Value { path, .. }, .. } => Some(path),
-            Error::Trust { .. } => Some("trust"),
+            Error::File { argument, .. }
+            | Error::Certificate { argument, .. }
+            | Error::NoAuthority { argument, .. } => Some(argument),
+            Error::Trust { error: TrustError::Value { path, .. }, .. }
+            | Error::Made(TrustError::Value { path, .. }) => Some(path),
+            Error::Trust { error: TrustError::Introduction(_), .. } => Some("introduction"),
+            Error::Trust { .. } | Error::Made(_) => Some("trust"),
+            Error::Key { .. } => Some("file"),
+            Error::Write { .. } => Some("out"),
             Error::Usage(_) | Error::Output(_) => None,
         }
     }

@@ -1,10 +1,10 @@
 //! Files, read with a bound: what is named on a command line can be anything.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
-use verify::Trust;
+use verify::{Introduction, Trust};
 
 use crate::error::{Error, FileProblem};
 
@@ -16,15 +16,28 @@ pub(crate) fn read(argument: &'static str, path: &Path, limit: u64) -> Result<Ve
     bounded(path, limit).map_err(|problem| Error::File { argument, path: path.to_owned(), problem })
 }
 
+/// The same for a text.
+pub(crate) fn text(argument: &'static str, path: &Path, limit: u64) -> Result<String, Error> {
+    let text = String::from_utf8(read(argument, path, limit)?).ok().filter(|text| !text.contains('\0'));
+    text.ok_or_else(|| Error::File { argument, path: path.to_owned(), problem: FileProblem::Binary })
+}
+
 /// Reads the trust file.
 pub(crate) fn trust(path: &Path) -> Result<Trust, Error> {
-    let bytes = read("trust", path, MAX_TRUST_BYTES)?;
-    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).ok_or_else(|| Error::File {
-        argument: "trust",
-        path: path.to_owned(),
-        problem: FileProblem::Binary,
-    })?;
+    let text = text("trust", path, MAX_TRUST_BYTES)?;
     Trust::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
+}
+
+/// Reads what an operator published.
+pub(crate) fn introduction(path: &Path) -> Result<Introduction, Error> {
+    let text = text("introduction", path, MAX_TRUST_BYTES)?;
+    Introduction::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
+}
+
+/// Writes a file that did not exist.
+pub(crate) fn create(path: &Path, text: &str) -> Result<(), Error> {
+    let mut file = File::create_new(path).map_err(|error| Error::Write { path: path.to_owned(), error })?;
+    file.write_all(text.as_bytes()).map_err(|error| Error::Write { path: path.to_owned(), error })
 }
 
 fn bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem> {

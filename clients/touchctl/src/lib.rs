@@ -7,6 +7,7 @@
 mod args;
 mod error;
 mod files;
+mod keys;
 mod output;
 mod trust;
 mod verify;
@@ -17,7 +18,7 @@ use std::io::Write;
 use clap::Parser;
 use jiff::Timestamp;
 
-use crate::args::{Cli, Command, TrustCommand};
+use crate::args::{Cli, Command, KeyCommand, TrustCommand};
 use crate::error::Error;
 
 /// Accepted, or done.
@@ -70,6 +71,8 @@ pub fn run_in(args: impl IntoIterator<Item = OsString>, world: &mut Surroundings
 fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
     match &cli.command {
         Command::Verify(args) => verify::run(args, cli.json, world),
+        Command::Trust { command: TrustCommand::Make(args) } => trust::make(args, cli.json, world),
         Command::Trust { command: TrustCommand::Show { file } } => trust::show(file, cli.json, world),
+        Command::Key { command: KeyCommand::Fingerprint { file } } => keys::fingerprint(file, cli.json, world),
     }
 }

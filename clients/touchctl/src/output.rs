@@ -37,7 +37,7 @@ pub(crate) fn error_text(err: &mut dyn Write, error: &Error) -> Result<()> {
     match error {
         // The parser's own text begins with "error:" and ends with the usage.
         Error::Usage(text) => writeln!(err, "{}", text.trim_end()),
-        other => writeln!(err, "touchctl: {}", clean(&other.to_string())),
+        other => writeln!(err, "touchctl: {}", clean(other.to_string().trim_end())),
     }
 }
 
@@ -50,6 +50,18 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|c| if hidden(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
+/// Groups of four, which people can read to each other.
+pub(crate) fn grouped(hex: &str) -> String {
+    let mut text = String::with_capacity(hex.len() * 5 / 4);
+    for (at, digit) in hex.chars().enumerate() {
+        if at > 0 && at % 4 == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Label and value in two columns.
 pub(crate) fn row(out: &mut dyn Write, label: &str, value: &str) -> Result<()> {
     writeln!(out, "{label:<14} {}", clean(value).replace('\n', " "))
@@ -57,8 +69,9 @@ pub(crate) fn row(out: &mut dyn Write, label: &str, value: &str) -> Result<()> {
 
 /// A verdict in words: the outcome first, then what it is about, what was checked, and why.
 pub(crate) fn verdict(out: &mut dyn Write, verdict: &Verdict, content: Option<&Certificate>) -> Result<()> {
-    writeln!(out, "{}\n", headline(verdict.outcome))?;
+    writeln!(out, "{}", headline(verdict.outcome))?;
     if let Some(id) = &verdict.certificate {
+        writeln!(out)?;
         row(out, "Certificate", id)?;
     }
     if let Some(content) = content {

@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cose::key::PublicKey;
 use cose::x509::Certificate;
 use jiff::Timestamp;
 use serde::Serialize;
 use tlog::note::NoteVerifier;
 use verify::Trust;
+use verify::trust::{Authority, TrustFile, Witness};
 
+use crate::args::{self, MakeArgs};
 use crate::error::Error;
-use crate::{DONE, Surroundings, files, output};
+use crate::{DONE, Surroundings, files, keys, output};
 
 /// A trust file by names and fingerprints.
 #[derive(Serialize)]
@@ -23,11 +27,13 @@ struct Shown {
     authorities: Vec<ShownAuthority>,
 }
 
-/// A key; the fingerprint is the SHA-256 of its SubjectPublicKeyInfo, as `openssl pkey -pubin -outform DER` writes it.
+/// A key; `thumbprint` is that of RFC 7638, `sha256` is of its SubjectPublicKeyInfo, as
+/// `openssl pkey -pubin -outform DER` writes it.
 #[derive(Serialize)]
 struct ShownKey {
     role: &'static str,
     name: String,
+    thumbprint: String,
     sha256: String,
 }
 
@@ -42,9 +48,43 @@ struct ShownAuthority {
     sha256: String,
 }
 
+/// Makes a trust file, and prints what there is to compare.
+pub(crate) fn make(args: &MakeArgs, json: bool, world: &mut Surroundings<'_>) -> Result<u8, Error> {
+    let file = TrustFile {
+        party: args.party.clone(),
+        max_age_hours: args.max_age_hours,
+        witness_quorum: args.witness_quorum,
+        log: files::introduction(&args.introduction)?.log,
+        accreditation_bodies: authorities("accreditation-body", &args.accreditation_body)?,
+        arrangement_parties: authorities("arrangement-party", &args.arrangement_party)?,
+        witnesses: args.witness.iter().map(|key| Witness { key: key.clone() }).collect(),
+    };
+    let text = file.to_toml().map_err(Error::Made)?;
+    let trust = Trust::try_from(file).map_err(Error::Made)?;
+    files::create(&args.out, &text)?;
+    if !json {
+        let made = format!("Wrote {}. What it trusts:\n", args.out.display());
+        writeln!(world.out, "{}", output::clean(&made)).map_err(Error::Output)?;
+    }
+    tell(&trust, json, world)
+}
+
+/// The parties of a command line, each with its authority's certificate.
+fn authorities(argument: &'static str, given: &[args::Authority]) -> Result<Vec<Authority>, Error> {
+    let read = |one: &args::Authority| {
+        let der = keys::authority(argument, &one.file)?;
+        Ok(Authority { id: one.id.clone(), certificate: STANDARD.encode(der) })
+    };
+    given.iter().map(read).collect()
+}
+
 /// Prints parties and fingerprints.
 pub(crate) fn show(file: &Path, json: bool, world: &mut Surroundings<'_>) -> Result<u8, Error> {
-    let shown = shown(&files::trust(file)?);
+    tell(&files::trust(file)?, json, world)
+}
+
+fn tell(trust: &Trust, json: bool, world: &mut Surroundings<'_>) -> Result<u8, Error> {
+    let shown = shown(trust);
     let written = if json { output::json(world.out, &shown) } else { print(&shown, world) };
     written.map(|()| DONE).map_err(Error::Output)
 }
@@ -53,6 +93,7 @@ fn shown(trust: &Trust) -> Shown {
     let key = |role, name: &str, key: &PublicKey| ShownKey {
         role,
         name: name.to_owned(),
+        thumbprint: key.fingerprint(),
         sha256: hex::encode(cose::sha256(&key.to_spki_der())),
     };
     let note = |role, verifier: &NoteVerifier| key(role, verifier.name(), verifier.public_key());
@@ -97,9 +138,10 @@ fn print(shown: &Shown, world: &mut Surroundings<'_>) -> std::io::Result<()> {
     output::row(out, "Log", &shown.origin)?;
     output::row(out, "Oldest status", &format!("{} hours", shown.max_age_hours))?;
     output::row(out, "Witnesses", &format!("{} needed", shown.witness_quorum))?;
-    writeln!(out, "\nKeys (SHA-256 of the public key, SubjectPublicKeyInfo)")?;
+    writeln!(out, "\nKeys (thumbprint by RFC 7638; SHA-256 of the SubjectPublicKeyInfo)")?;
     for key in &shown.keys {
-        writeln!(out, "  {}: {}\n    {}", key.role, output::clean(&key.name), grouped(&key.sha256))?;
+        writeln!(out, "  {}: {}", key.role, output::clean(&key.name))?;
+        writeln!(out, "    {}\n    {}", key.thumbprint, output::grouped(&key.sha256))?;
     }
     writeln!(out, "\nAuthorities (SHA-256 of the certificate)")?;
     for authority in &shown.authorities {
@@ -110,19 +152,7 @@ fn print(shown: &Shown, world: &mut Surroundings<'_>) -> std::io::Result<()> {
         if let (Some(from), Some(until)) = (authority.not_before, authority.not_after) {
             write!(out, ", {from} to {until}")?;
         }
-        writeln!(out, "\n    {}", grouped(&authority.sha256))?;
+        writeln!(out, "\n    {}", output::grouped(&authority.sha256))?;
     }
     writeln!(out, "\nCompare the fingerprints by another way (telephone, paper) before you rely on this file.")
-}
-
-/// Groups of four, which people can read to each other.
-fn grouped(hex: &str) -> String {
-    let mut text = String::with_capacity(hex.len() * 5 / 4);
-    for (at, digit) in hex.chars().enumerate() {
-        if at > 0 && at % 4 == 0 {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -1,0 +1,74 @@
+//! `touchctl key`, and the keys and certificates that other commands are given as files.
+
+use std::path::Path;
+
+use cose::key::{KeyError, PublicKey, SigningKey};
+use cose::x509::Certificate;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::{DONE, Surroundings, files, output};
+
+/// Largest key or certificate file.
+const MAX_BYTES: u64 = 64 << 10;
+
+/// A key by its fingerprints.
+#[derive(Serialize)]
+struct Shown {
+    kind: String,
+    /// RFC 7638, SHA-256, base64url.
+    thumbprint: String,
+    /// SHA-256 of the SubjectPublicKeyInfo, as `openssl pkey -pubin -outform DER` writes it.
+    spki_sha256: String,
+}
+
+/// Prints the fingerprints of a key.
+pub(crate) fn fingerprint(file: &Path, json: bool, world: &mut Surroundings<'_>) -> Result<u8, Error> {
+    let text = files::text("file", file, MAX_BYTES)?;
+    let key = public_key(&text).map_err(|problem| Error::Key { path: file.to_owned(), problem })?;
+    let shown = Shown {
+        kind: key.kind().to_string(),
+        thumbprint: key.fingerprint(),
+        spki_sha256: hex::encode(cose::sha256(&key.to_spki_der())),
+    };
+    let written = if json { output::json(world.out, &shown) } else { print(&shown, world) };
+    written.map(|()| DONE).map_err(Error::Output)
+}
+
+fn print(shown: &Shown, world: &mut Surroundings<'_>) -> std::io::Result<()> {
+    output::row(world.out, "Key", &shown.kind)?;
+    output::row(world.out, "Thumbprint", &format!("{}    (RFC 7638, SHA-256)", shown.thumbprint))?;
+    output::row(world.out, "SHA-256", &format!("{}    (SubjectPublicKeyInfo)", output::grouped(&shown.spki_sha256)))
+}
+
+/// The public key in a JWK, or in the first block of a PEM text: a public key, a certificate, or a private key, of which
+/// only the public half is used.
+fn public_key(text: &str) -> Result<PublicKey, KeyError> {
+    let unreadable = KeyError::Malformed { what: "key file: a JWK or PEM is expected" };
+    if text.trim_start().starts_with('{') {
+        return PublicKey::from_jwk(text);
+    }
+    if let Ok(spki) = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()) {
+        return PublicKey::from_spki_der(&spki);
+    }
+    if let Ok(der) = CertificateDer::from_pem_slice(text.as_bytes()) {
+        return Certificate::from_der(&der).map(|certificate| certificate.public_key().clone()).map_err(|_| unreadable);
+    }
+    if text.contains("-----BEGIN PRIVATE KEY-----") {
+        return SigningKey::from_pkcs8_pem(text).map(|key| key.public_key());
+    }
+    Err(unreadable)
+}
+
+/// An authority's certificate, PEM or DER, as DER.
+pub(crate) fn authority(argument: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+    let bytes = files::read(argument, path, MAX_BYTES)?;
+    let der = CertificateDer::from_pem_slice(&bytes).map_or(bytes, |der| der.to_vec());
+    match Certificate::from_der(&der) {
+        Ok(found) if !found.is_ca() => Err(Error::NoAuthority { argument, path: path.to_owned() }),
+        Ok(_) => Ok(der),
+        Err(problem) => Err(Error::Certificate { argument, path: path.to_owned(), problem }),
+    }
+}

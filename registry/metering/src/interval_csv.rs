@@ -65,6 +65,8 @@ pub struct IntervalSeries {
     pub step_secs: u32,
     /// Values in units of the resolution; `None` is missing.
     pub values: Vec<Option<i64>>,
+    /// Line of each interval in the file, from 1; 0 where the file has none for it.
+    pub lines: Vec<u64>,
     /// What was found.
     pub report: CsvReport,
 }
@@ -107,42 +109,63 @@ pub enum CsvError {
     #[error("the file is larger than {MAX_BYTES} bytes; split it")]
     TooLarge,
     /// Broken compression.
-    #[error("the gzip data is broken: {problem}")]
+    #[error("the gzip data is broken: {problem}; obtain the file again")]
     Gzip {
         /// What the decoder says.
         problem: String,
     },
     /// Not text.
-    #[error("line {line}: not UTF-8 text")]
+    #[error("line {line}: not UTF-8 text; save the table as CSV in UTF-8")]
     Encoding {
         /// Line, from 1.
         line: u64,
+    },
+    /// Nothing in it.
+    #[error(
+        "the file is empty; its first line names the columns, such as time,energy_kwh, and each other is a reading"
+    )]
+    Blank,
+    /// Fields separated by something else.
+    #[error("line 1: fields are separated by {found}; separate them by commas, and write decimals with a point (1.5)")]
+    Separator {
+        /// What stands between the names.
+        found: &'static str,
     },
     /// A row with another number of fields, or a quote left open.
     #[error("line {line}: {problem}")]
     Row {
         /// Line, from 1.
         line: u64,
-        /// The problem.
+        /// The problem, with the remedy.
         problem: String,
     },
     /// A column was not found.
-    #[error("no column of {what} among {found}; name it in the options")]
+    #[error("line 1: no column of {what} among {found}; name it {names}")]
     NoColumn {
         /// Times or values.
         what: &'static str,
         /// Columns found.
         found: String,
+        /// What it may be called.
+        names: &'static str,
     },
     /// No unit stated, and none in the column's name.
-    #[error("the column {column:?} names no unit; state one in the options")]
+    #[error(
+        "line 1: the column {column:?} names no unit; write it behind the name, such as energy_kwh, _mwh, _wh or _gj"
+    )]
     NoUnit {
         /// The column of values.
         column: String,
     },
     /// No data row.
-    #[error("the file has no data row")]
+    #[error("the file has no reading below its first line")]
     Empty,
+    /// The times are all one: how long an interval is cannot be known.
+    #[error("line {line}: the only time in the file; with two or more, the length of an interval is known")]
+    OneTime {
+        /// Line, from 1.
+        line: u64,
+    },
     /// More than [`MAX_ROWS`] rows, or a grid of more intervals.
     #[error("line {line}: more than {MAX_ROWS} intervals; split the file")]
     TooManyRows {
@@ -150,18 +173,40 @@ pub enum CsvError {
         line: u64,
     },
     /// A time that is none.
-    #[error("line {line}: {text:?} is no time; expected 2023-01-31T13:45:00Z, 2023-01-31 13:45 or 31/1/2023 13:45")]
+    #[error(
+        "line {line}, column {column:?}: {text:?} is no time; expected 2023-01-31T13:45:00Z, 2023-01-31 13:45 or \
+         31/1/2023 13:45"
+    )]
     Time {
         /// Line, from 1.
         line: u64,
+        /// The column of times.
+        column: String,
+        /// The text, cut.
+        text: String,
+    },
+    /// Times at the edge of what a time can be.
+    #[error("the times are not between the years -9999 and 9999; correct them")]
+    TimeRange,
+    /// A value with a comma in it.
+    #[error(
+        "line {line}, column {column:?}: {text:?} has a comma; write decimals with a point (1.5), thousands without"
+    )]
+    Comma {
+        /// Line, from 1.
+        line: u64,
+        /// The column of values.
+        column: String,
         /// The text, cut.
         text: String,
     },
     /// A value that is no number.
-    #[error("line {line}: {text:?}: {problem}")]
+    #[error("line {line}, column {column:?}: {text:?}: {problem}")]
     Value {
         /// Line, from 1.
         line: u64,
+        /// The column of values.
+        column: String,
         /// The text, cut.
         text: String,
         /// The problem.
@@ -177,17 +222,20 @@ pub enum CsvError {
         /// The resolution.
         resolution: Decimal,
     },
-    /// The length of an interval cannot be found, or is not between a second and a day.
-    #[error("the length of an interval is not between 1 s and {MAX_STEP_SECS} s; state it in the options")]
+    /// A sum that no decimal holds.
+    #[error("the values are too large to add up; correct them, or split the file")]
+    Sum,
+    /// The length of an interval is not between a second and a day.
+    #[error(
+        "the intervals are longer than a day ({MAX_STEP_SECS} s), the longest that a reading may cover; give shorter ones"
+    )]
     Step,
     /// A time between the points of the grid.
-    #[error(
-        "line {line}: the time is not a whole number of {step_secs} s intervals from the first; correct it, or state the interval"
-    )]
+    #[error("line {line}: the time is not a whole number of {step_secs} s intervals after the first; correct it")]
     OffGrid {
         /// Line, from 1.
         line: u64,
-        /// Length of an interval.
+        /// Length of an interval: the smallest distance of two times, unless stated.
         step_secs: u32,
     },
     /// Two values for one interval.
@@ -254,6 +302,9 @@ pub fn read(bytes: &[u8], options: &CsvOptions) -> Result<IntervalSeries, CsvErr
             Some(first) => return Err(CsvError::Conflict { line: row.line, first_line: first.line }),
         }
     }
+    if values.len() == 1 && options.step_secs.is_none() {
+        return Err(CsvError::OneTime { line: first_row.line });
+    }
     let step_secs = step(&values, options.step_secs)?;
     let step = i64::from(step_secs);
     let resolution = match &options.resolution {
@@ -296,9 +347,8 @@ pub fn read(bytes: &[u8], options: &CsvOptions) -> Result<IntervalSeries, CsvErr
     };
     let offset = if rows.local { i64::from(options.offset_secs) } else { 0 };
     let start_second = first - offset - if stamp == Stamp::End { step } else { 0 };
-    let time_error = || CsvError::Time { line: 0, text: "a time outside the years -9999 to 9999".to_owned() };
-    let start = Timestamp::from_second(start_second).map_err(|_| time_error())?;
-    Timestamp::from_second(start_second + count * step).map_err(|_| time_error())?;
+    let start = Timestamp::from_second(start_second).map_err(|_| CsvError::TimeRange)?;
+    Timestamp::from_second(start_second + count * step).map_err(|_| CsvError::TimeRange)?;
 
     let mut drop_outs = Vec::new();
     let mut drop_out_count = 0;
@@ -319,7 +369,7 @@ pub fn read(bytes: &[u8], options: &CsvOptions) -> Result<IntervalSeries, CsvErr
     let total = total
         .checked_mul(mantissa)
         .and_then(|total| Decimal::from_scaled(total, exponent).ok())
-        .ok_or_else(|| CsvError::Resolution { line: 0, text: "the sum".to_owned(), resolution: resolution.clone() })?;
+        .ok_or(CsvError::Sum)?;
     let report = CsvReport {
         rows: rows.rows.len(),
         stamp,
@@ -330,7 +380,7 @@ pub fn read(bytes: &[u8], options: &CsvOptions) -> Result<IntervalSeries, CsvErr
         drop_out_count,
         total,
     };
-    Ok(IntervalSeries { unit: rows.unit, resolution, start, step_secs, values: grid, report })
+    Ok(IntervalSeries { unit: rows.unit, resolution, start, step_secs, values: grid, lines, report })
 }
 
 fn text(bytes: &[u8]) -> Result<String, CsvError> {
@@ -370,42 +420,69 @@ struct Rows {
 }
 
 fn rows(text: &str, options: &CsvOptions) -> Result<Rows, CsvError> {
+    if text.trim().is_empty() {
+        return Err(CsvError::Blank);
+    }
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    // After CRLF the reader places a record on the line feed before it, one line too early.
+    let line = |position: Option<&csv::Position>| {
+        position.map_or(1, |position| {
+            let on_line_feed = text.as_bytes().get(position.byte() as usize) == Some(&b'\n');
+            position.line() + u64::from(on_line_feed)
+        })
+    };
     let row_error = |error: csv::Error| CsvError::Row {
-        line: error.position().map_or(1, csv::Position::line),
-        problem: error.to_string(),
+        line: line(error.position()),
+        problem: match error.kind() {
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!(
+                "{len} fields, where the first line names {expected_len}; write decimals with a point (1.5), and a comma \
+                 between fields alone"
+            ),
+            _ => error.to_string(),
+        },
     };
     let header = reader.headers().map_err(row_error)?.clone();
+    if header.len() == 1 {
+        let found = header.get(0).unwrap_or_default();
+        if let Some((_, found)) = SEPARATORS.iter().find(|(separator, _)| found.contains(*separator)) {
+            return Err(CsvError::Separator { found });
+        }
+    }
     let (time_column, _) = column(&header, "times", options.time_column.as_deref(), &TIME_NAMES)?;
     let (value_column, suffix) = column(&header, "values", options.value_column.as_deref(), &VALUE_NAMES)?;
     let unit = options.unit.or_else(|| UNIT_SUFFIXES.iter().find(|(name, _)| *name == suffix).map(|(_, unit)| *unit));
-    let column_name = || header.get(value_column).unwrap_or_default().chars().take(64).collect();
-    let unit = unit.ok_or_else(|| CsvError::NoUnit { column: column_name() })?;
+    let cut = |text: &str| text.chars().take(64).collect::<String>();
+    let name = |column: usize| cut(header.get(column).unwrap_or_default());
+    let unit = unit.ok_or_else(|| CsvError::NoUnit { column: name(value_column) })?;
     let mut rows = Vec::new();
     let mut local = true;
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(row_error)? {
-        // After CRLF the reader places a record on the line feed before it, one line too early.
-        let line = record.position().map_or(0, |position| {
-            let on_line_feed = text.as_bytes().get(position.byte() as usize) == Some(&b'\n');
-            position.line() + u64::from(on_line_feed)
-        });
+        let line = line(record.position());
         if rows.len() >= MAX_ROWS {
             return Err(CsvError::TooManyRows { line });
         }
-        let cut = |text: &str| text.chars().take(64).collect::<String>();
         let field = record.get(time_column).unwrap_or_default();
-        let (time, states_offset) = time(field).ok_or_else(|| CsvError::Time { line, text: cut(field) })?;
+        let (time, states_offset) =
+            time(field).ok_or_else(|| CsvError::Time { line, column: name(time_column), text: cut(field) })?;
         local &= !states_offset;
         let value = match record.get(value_column).unwrap_or_default() {
             "" => None,
-            field => Some(field.parse().map_err(|problem| CsvError::Value { line, text: cut(field), problem })?),
+            field => {
+                let (column, text) = (|| name(value_column), || cut(field));
+                Some(field.parse().map_err(|problem| match field.contains(',') {
+                    true => CsvError::Comma { line, column: column(), text: text() },
+                    false => CsvError::Value { line, column: column(), text: text(), problem },
+                })?)
+            }
         };
         rows.push(Row { line, time, value });
     }
     Ok(Rows { rows, unit, local })
 }
 
+/// What stands between fields in place of a comma, and its name.
+const SEPARATORS: [(char, &str); 3] = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")];
 const TIME_NAMES: [&str; 6] = ["time", "timestamp", "start", "interval_start", "datetime", "date"];
 const VALUE_NAMES: [&str; 5] = ["value", "usage", "consumption", "energy", "kwh"];
 const UNIT_SUFFIXES: [(&str, Unit); 8] = [
@@ -441,7 +518,11 @@ fn column(
         Some(index) => Ok((index, suffix(&lower[index]))),
         None => {
             let found: Vec<&str> = header.iter().take(20).collect();
-            Err(CsvError::NoColumn { what, found: found.join(", ").chars().take(400).collect() })
+            let names = match what {
+                "times" => "time, timestamp, start, interval_start, datetime or date",
+                _ => "kwh, or energy, value, usage or consumption with the unit behind it, such as energy_kwh",
+            };
+            Err(CsvError::NoColumn { what, found: found.join(", ").chars().take(400).collect(), names })
         }
     }
 }
@@ -561,13 +642,23 @@ mod tests {
 
     #[test]
     fn errors_name_the_line() {
-        refused("", |e| matches!(e, CsvError::NoColumn { .. }));
+        refused("", |e| matches!(e, CsvError::Blank));
+        refused("\n \n", |e| matches!(e, CsvError::Blank));
+        refused("when,value_kwh\n", |e| matches!(e, CsvError::NoColumn { what: "times", .. }));
+        refused("time,amount\n", |e| matches!(e, CsvError::NoColumn { what: "values", .. }));
+        refused("time;value_kwh\n", |e| matches!(e, CsvError::Separator { found: "semicolons" }));
+        refused("time\tvalue_kwh\n", |e| matches!(e, CsvError::Separator { found: "tabs" }));
+        refused("time,value_kwh\n2023-01-01T00:00:00Z,\"1,5\"\n", |e| matches!(e, CsvError::Comma { line: 2, .. }));
+        refused("time,value_kwh\r\n2023-01-01T00:00:00Z,1\r\n2023-01-01T00:15:00Z,1,5\r\n", |e| {
+            matches!(e, CsvError::Row { line: 3, .. })
+        });
         refused("time,value_kwh\n", |e| matches!(e, CsvError::Empty));
         refused("time,value\n2023-01-01T00:00:00Z,1\n", |e| matches!(e, CsvError::NoUnit { .. }));
         refused("time,value_kwh\nyesterday,1\n", |e| matches!(e, CsvError::Time { line: 2, .. }));
         refused("time,value_kwh\n2023-02-30 00:00,1\n", |e| matches!(e, CsvError::Time { line: 2, .. }));
         refused("time,value_kwh\n2023-01-01T00:00:00Z,1e5\n", |e| matches!(e, CsvError::Value { line: 2, .. }));
-        refused("time,value_kwh\n2023-01-01T00:00:00Z,1\n", |e| matches!(e, CsvError::Step));
+        refused("time,value_kwh\n2023-01-01T00:00:00Z,1\n", |e| matches!(e, CsvError::OneTime { line: 2 }));
+        refused("time,value_kwh\n2023-01-01T00:00:00Z,1\n2023-01-03T00:00:00Z,1\n", |e| matches!(e, CsvError::Step));
         refused("time,value_kwh\n2023-01-01T00:00:00Z\n", |e| matches!(e, CsvError::Row { line: 2, .. }));
         let off = "time,value_kwh\n2023-01-01T00:00:00Z,1\n2023-01-01T00:15:00Z,1\n2023-01-01T00:40:00Z,1\n";
         refused(off, |e| matches!(e, CsvError::OffGrid { line: 4, .. }));

@@ -59,8 +59,9 @@ pub fn install(folder: &Path, min_epoch_ms: u64) -> Result<Installation, WorldEr
         folder: folder.to_owned(),
         origin: ORIGIN.into(),
         log_id: LOG_ID.into(),
-        grpc: "127.0.0.1:0".into(),
-        http: "127.0.0.1:0".into(),
+        grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
+        http: SocketAddr::from(([127, 0, 0, 1], 0)),
+        hosts: vec!["localhost".into(), "127.0.0.1".into()],
         min_epoch_ms,
     })
     .map_err(words)

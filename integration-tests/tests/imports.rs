@@ -40,6 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "store",
             "cose",
             "record",
+            "verify",
         ],
     ),
     ("touchstone-client", &["proto", "record", "cose", "tlog", "verify"]),

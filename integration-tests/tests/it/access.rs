@@ -121,7 +121,7 @@ async fn nobody_is_a_service_by_certificate() {
         // The key that could make such a certificate does not make it by our own command either.
         let out = stage.world.folder.join("eve");
         let folder = stage.world.folder.join("installation");
-        let refused = touchstone::init::enrol(&folder, &caller.uri(), &out).expect_err("reserved");
+        let refused = touchstone::init::enrol(&folder, &caller, &out).expect_err("reserved");
         assert!(matches!(refused, touchstone::init::InitError::Reserved { .. }), "{refused}");
         assert!(!out.with_extension("crt").exists() && !out.with_extension("key").exists());
     }

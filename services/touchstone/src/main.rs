@@ -1,11 +1,15 @@
 //! `touchstone`: makes and runs an installation.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
+use record::name::{check_did, check_id};
 use runtime::config::Config;
-use touchstone::init::{Options, init};
+use runtime::{Caller, Role};
+use touchstone::init::{Installation, Options, check_host, check_origin, enrol, init};
 use touchstone::serve::Server;
 
 /// A carbon-metrology and green-product certification registry.
@@ -23,17 +27,21 @@ enum Command {
         /// Folder to make; must be new or empty.
         folder: PathBuf,
         /// Origin of the log's checkpoints.
-        #[arg(long, default_value = "log.example/touchstone")]
+        #[arg(long, default_value = "log.example/touchstone", value_parser = origin)]
         origin: String,
         /// DID of the log.
-        #[arg(long, default_value = "did:web:log.example")]
+        #[arg(long, default_value = "did:web:log.example", value_parser = did)]
         log_id: String,
         /// Where gRPC will listen.
-        #[arg(long, default_value = "127.0.0.1:7443")]
-        grpc: String,
+        #[arg(long, default_value = "127.0.0.1:7443", value_parser = address)]
+        grpc: SocketAddr,
         /// Where public reading will listen.
-        #[arg(long, default_value = "127.0.0.1:7080")]
-        http: String,
+        #[arg(long, default_value = "127.0.0.1:7080", value_parser = address)]
+        http: SocketAddr,
+        /// A host name or IP address by which callers reach the server: its certificate names it. Repeatable; what is
+        /// given takes the place of the defaults.
+        #[arg(long = "host", value_name = "HOST", default_values = ["localhost", "127.0.0.1", "::1"], value_parser = host)]
+        hosts: Vec<String>,
     },
     /// Run all services.
     Serve {
@@ -49,18 +57,43 @@ enum Command {
         /// Folder that `init` made.
         folder: PathBuf,
         /// Organisation id.
-        #[arg(long)]
+        #[arg(long, value_parser = id)]
         organization: String,
-        /// Role: exporter, reviewer, decider, accreditation-body, regulator, supervisor or operator.
-        #[arg(long)]
+        /// What the person is to the registry.
+        #[arg(long, value_parser = PossibleValuesParser::new(roles().map(Role::word)))]
         role: String,
         /// Person id.
-        #[arg(long)]
+        #[arg(long, value_parser = id)]
         person: String,
-        /// Files to write: `<out>.crt` and `<out>.key`.
+        /// Files to write: `<out>.crt` and `<out>.key`; existing ones are never overwritten.
         #[arg(long)]
         out: PathBuf,
     },
+}
+
+/// Roles of people.
+fn roles() -> impl Iterator<Item = Role> {
+    Role::ALL.into_iter().filter(|role| *role != Role::Service)
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    check_origin(text).map(|()| text.to_owned())
+}
+
+fn did(text: &str) -> Result<String, String> {
+    check_did(text).map(|()| text.to_owned()).map_err(|e| format!("{e}; write it as did:web:log.example"))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an IP address and a port are expected, such as 127.0.0.1:7443 or [::1]:7443".to_owned())
+}
+
+fn host(text: &str) -> Result<String, String> {
+    check_host(text).map(|()| text.to_owned())
+}
+
+fn id(text: &str) -> Result<String, String> {
+    check_id(text).map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 
 fn main() -> ExitCode {
@@ -79,18 +112,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<(), String> {
     match arguments.command {
-        Command::Init { folder, origin, log_id, grpc, http } => {
-            let options = Options { folder: folder.clone(), origin, log_id, grpc, http, min_epoch_ms: 1_000 };
+        Command::Init { folder, origin, log_id, grpc, http, hosts } => {
+            let options = Options { folder: folder.clone(), origin, log_id, grpc, http, hosts, min_epoch_ms: 1_000 };
             let made = init(&options).map_err(|e| e.to_string())?;
-            let folder = folder.display();
-            println!("Made keys, certificates and a configuration in {folder}.");
-            println!("Next:");
-            println!("  1. Move {folder}/operator.key and {folder}/authority.key to a machine that is not this one.");
-            println!("  2. touchstone serve --data {folder}/data --config {}", made.config.display());
-            println!(
-                "  3. touchstone enrol {folder} --organization ORG --role exporter --person NAME --out NAME    (one a person)"
-            );
-            println!("  4. Compare the fingerprints of {folder}/log-key.jwk with your partners by another way.");
+            print_init(&folder, &made);
             Ok(())
         }
         Command::Serve { data, config } => {
@@ -103,10 +128,45 @@ fn run(arguments: Arguments) -> Result<(), String> {
             })
         }
         Command::Enrol { folder, organization, role, person, out } => {
-            touchstone::init::enrol(&folder, &format!("touchstone://{organization}/{role}/{person}"), &out)
-                .map_err(|e| e.to_string())
+            // The parser takes no other word.
+            let role = roles().find(|known| known.word() == role).ok_or("--role: no role")?;
+            let caller = Caller { organization, role, person };
+            let [certificate, key] = enrol(&folder, &caller, &out).map_err(|e| e.to_string())?;
+            println!("Wrote {} and {}: {}.", certificate.display(), key.display(), caller.uri());
+            println!(
+                "For that person alone; to call, a client needs {} besides.",
+                folder.join("authority.crt").display()
+            );
+            Ok(())
         }
     }
+}
+
+/// What was made, what to compare, and what comes next: `enrol` before its key goes away.
+fn print_init(folder: &Path, made: &Installation) {
+    let folder = folder.display();
+    let log = &made.introduction.log;
+    println!("Made keys, certificates and a configuration in {folder}.");
+    println!("\nFingerprints of the public keys (RFC 7638; `touchctl key fingerprint FILE` prints them again)");
+    for (what, file, key) in &made.keys {
+        println!("  {what:<18}  {}  {file}", key.fingerprint());
+    }
+    println!("\nVerifier keys (C2SP vkeys)");
+    println!("  checkpoints         {}", log.note_key);
+    println!("  status checkpoints  {}", log.status_note_key);
+    println!("\nNext");
+    println!("  1. Enrol people, while authority.key is here (once for each):");
+    println!("     touchstone enrol {folder} --organization ORG --role exporter --person NAME --out NAME");
+    println!(
+        "  2. Move {folder}/authority.key and {folder}/operator.key to a machine that is not this one. Whoever enrols"
+    );
+    println!("     there later needs {folder}/authority.crt beside authority.key.");
+    println!("  3. touchstone serve --data {folder}/data --config {}", made.config.display());
+    println!(
+        "  4. Give {} to partners, who make their trust file of it with `touchctl trust",
+        made.introduction_file.display()
+    );
+    println!("     make`, and compare the fingerprints with them by another way (telephone, paper).");
 }
 
 /// Completes when the process is asked to end.

@@ -18,7 +18,7 @@ demo: setup ## From a reading to a verified certificate (READINGS=file.csv takes
 	@echo 'Builds Touchstone, then shows one year of readings become one certificate that is verified offline.'
 	@echo 'A first build takes about 40 minutes on 2 cores: it compiles the C++ of RocksDB, once. Later builds take seconds.'
 	$(CARGO) build --release --workspace --bins
-	$(TARGET)/release/touchstone-demo $(if $(READINGS),--readings $(READINGS))
+	$(TARGET)/release/touchstone-demo $(if $(READINGS),--readings "$$READINGS")
 
 test: setup ## All tests (the first time builds for about 40 minutes on 2 cores)
 	$(CARGO) build --release --workspace --bins

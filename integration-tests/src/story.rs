@@ -597,7 +597,7 @@ pub async fn trust_file(world: &World, client: &Client) -> Result<String, WorldE
         ],
         witnesses: Vec::new(),
     };
-    toml::to_string(&file).map_err(|e| WorldError(e.to_string()))
+    file.to_toml().map_err(|e| WorldError(e.to_string()))
 }
 
 fn registry_key(jwk: &str) -> Result<record::registry::Jwk, WorldError> {

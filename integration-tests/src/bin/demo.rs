@@ -1,6 +1,7 @@
 //! The demonstration: one reading becomes one verifiable certificate, told step by step.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,8 +13,10 @@ use integration_tests::story;
 use integration_tests::world::{World, WorldError};
 use jiff::Timestamp;
 use metering::interval_csv::{self, CsvOptions, IntervalSeries};
+use quantity::KindName;
 use record::footprint::FootprintStatement;
 use record::instrument::{Calibration, Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256};
+use record::reading::MAX_BATCH_ROWS;
 use record::status::{GoodsRule, State};
 use touchstone_client::ClientError;
 use verify::{Outcome, Question, Trust, Verdict, judge_file};
@@ -50,12 +53,21 @@ fn main() -> ExitCode {
         }
     };
     match runtime.block_on(tell(&arguments)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(End::Withdrawn) => ExitCode::SUCCESS,
+        Ok(End::Refused) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("demo: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// How the story ends.
+enum End {
+    /// As told: accepted, and later withdrawn.
+    Withdrawn,
+    /// The regulator does not accept what these readings gave.
+    Refused,
 }
 
 fn words(error: impl std::fmt::Display) -> WorldError {
@@ -84,7 +96,7 @@ impl Artefacts {
     }
 }
 
-async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
+async fn tell(arguments: &Arguments) -> Result<End, WorldError> {
     let began = Instant::now();
     let case = case(arguments)?;
     if arguments.out.exists() {
@@ -180,13 +192,17 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
         "By gRPC, under her own arrangement: {}",
         online.outcome().as_str_name().trim_start_matches("OUTCOME_")
     ));
-    if online.outcome() != proto::verification::Outcome::Accepted {
-        return Err(WorldError(format!("the online verdict is {:?}", online.reasons)));
-    }
     say("Offline, from bundle.cbor and her own trust.toml alone (demo trust: no witness quorum, maximum age 30 days):");
     let verdict = judge_now(&bundle, &trust);
     show_verdict(&verdict);
-    expect(&verdict, Outcome::Accepted, None)?;
+    if online.outcome().as_str_name() != format!("OUTCOME_{}", spelled(verdict.outcome)) {
+        return Err(WorldError(format!("by gRPC it is {}, offline another", online.outcome().as_str_name())));
+    }
+    if !accepted(&verdict) {
+        end_refused(&verdict, &case, &arguments.out);
+        world.stop().await?;
+        return Ok(End::Refused);
+    }
 
     say("");
     say("Now four things that must fail.");
@@ -213,7 +229,10 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
             );
             say(&format!("    refused by the registry, {reason}: {message}"));
         }
-        other => return Err(WorldError(format!("the registry should have refused: {other:?}"))),
+        Err(other) => return Err(other.into()),
+        Ok(registered) => {
+            return Err(WorldError(format!("the registry should have refused, and took leaf {}", registered.index)));
+        }
     }
     let reason = "the weighbridge data of March were wrong";
     let event =
@@ -255,7 +274,7 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
         ),
         ("certificate", NUMBER, "certificate.cose (COSE_Sign1, ES256)"),
         ("log entry", &format!("leaf {}", registered.index), "receipt.cbor (RFC 9942), checkpoint.txt (C2SP)"),
-        ("verdict", "ACCEPTED, later withdrawn", "bundle.cbor + trust.toml, offline"),
+        ("verdict", &format!("{}, later withdrawn", spelled(verdict.outcome)), "bundle.cbor + trust.toml, offline"),
     ]);
     let out = arguments.out.display();
     say("");
@@ -272,7 +291,7 @@ async fn tell(arguments: &Arguments) -> Result<(), WorldError> {
     }
     world.stop().await?;
     println!("\nTold in {:.1} s.", began.elapsed().as_secs_f64());
-    Ok(())
+    Ok(End::Withdrawn)
 }
 
 fn case(arguments: &Arguments) -> Result<Case, WorldError> {
@@ -280,12 +299,25 @@ fn case(arguments: &Arguments) -> Result<Case, WorldError> {
         return Ok(Case::Generated(Box::new(cement::generate(ORGANIZATION, SITE_ID))));
     };
     let named = |problem: &dyn std::fmt::Display| WorldError(format!("{}: {problem}", file.display()));
-    let size = fs::metadata(file).map_err(|e| named(&e))?.len();
-    if size > interval_csv::MAX_BYTES as u64 {
-        return Err(named(&format!("has {size} bytes: at most {}", interval_csv::MAX_BYTES)));
+    let found = fs::metadata(file).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => named(&"there is no such file; name a CSV file of readings"),
+        _ => named(&e),
+    })?;
+    if found.is_dir() {
+        return Err(named(&"is a folder; name a CSV file of readings"));
+    }
+    if found.len() > interval_csv::MAX_BYTES as u64 {
+        return Err(named(&format!("has {} bytes: at most {}; split it", found.len(), interval_csv::MAX_BYTES)));
     }
     let bytes = fs::read(file).map_err(|e| named(&e))?;
     let series = interval_csv::read(&bytes, &CsvOptions::default()).map_err(|e| named(&e))?;
+    if series.unit.kind() != KindName::Energy {
+        let unit = series.unit;
+        return Err(named(&format!(
+            "line 1: the column of values is in {unit}; readings of electricity are wanted, in kWh, MWh, Wh or GJ, such \
+             as energy_kwh"
+        )));
+    }
     Ok(Case::Own { series: Box::new(series), file: file.clone() })
 }
 
@@ -335,8 +367,11 @@ async fn own(
         series.start
     ));
     say(&format!(
-        "Midnight rows that carried the old date: {} repaired. Missing intervals: {}. Likely drop-outs (a single zero): {}.",
-        report.repaired_midnights, report.missing, report.drop_out_count
+        "Midnight rows that carried the old date: {} repaired. Missing intervals: {}, {:.1} %. Likely drop-outs (a single zero): {}.",
+        report.repaired_midnights,
+        report.missing,
+        100.0 * report.missing as f64 / series.values.len() as f64,
+        report.drop_out_count
     ));
     for drop_out in &report.drop_outs {
         say(&format!("  line {}: zero in the interval from {}", drop_out.line, drop_out.start));
@@ -379,11 +414,26 @@ async fn own(
         sum(|r| r.revised),
         sum(|r| r.missing)
     ));
-    for refusal in reports.iter().flat_map(|report| &report.refused) {
+    // Batches follow each other, so a row of a report is an interval of the series.
+    let batches = reports.iter().zip(series.lines.chunks(MAX_BATCH_ROWS));
+    for (refusal, lines) in batches.flat_map(|(report, lines)| report.refused.iter().map(move |one| (one, lines))) {
+        let first = refusal.row as usize;
+        let last = (first + refusal.count as usize).saturating_sub(1);
+        let line = |row: usize| lines.get(row).copied().unwrap_or_default();
         say(&format!(
-            "  row {} ({} rows) refused, {}: {}",
-            refusal.row, refusal.count, refusal.reason, refusal.message
+            "  line {} to {} ({} rows) refused, {}: {}",
+            line(first),
+            line(last),
+            refusal.count,
+            refusal.reason,
+            refusal.message
         ));
+    }
+    if sum(|r| r.accepted) == 0 {
+        return Err(WorldError(format!(
+            "{}: no reading was accepted, so there is nothing to compute; correct the rows named above",
+            file.display()
+        )));
     }
     let plant = include_str!("../../../registry/footprint/examples/cement.toml");
     let plant = plant
@@ -474,7 +524,10 @@ async fn swapped(
         Ok(swapped) => Ok(swapped),
         Err(_) => {
             let fresh = story::bundle(client, NUMBER, 0).await?;
-            expect(&judge_now(&fresh, trust), Outcome::Accepted, None)?;
+            let verdict = judge_now(&fresh, trust);
+            if !accepted(&verdict) {
+                return Err(WorldError(format!("the bundle fetched again is {}", spelled(verdict.outcome))));
+            }
             story::swap_accreditation(client, &fresh, other).await
         }
     }
@@ -489,12 +542,38 @@ fn spelled<T: serde::Serialize>(value: T) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn expect(verdict: &Verdict, outcome: Outcome, code: Option<&str>) -> Result<(), WorldError> {
-    let first = verdict.reasons.first().map(|reason| spelled(reason.code));
-    if verdict.outcome == outcome && first.as_deref() == code {
+fn accepted(verdict: &Verdict) -> bool {
+    matches!(verdict.outcome, Outcome::Accepted | Outcome::AcceptedWithConditions)
+}
+
+/// A verdict that the story needs; another one is a fault of ours.
+fn expect(verdict: &Verdict, outcome: Outcome, code: &str) -> Result<(), WorldError> {
+    let first = verdict.reasons.first();
+    if verdict.outcome == outcome && first.is_some_and(|reason| spelled(reason.code) == code) {
         return Ok(());
     }
-    Err(WorldError(format!("{:?} was expected, not {:?}: {:?}", (outcome, code), verdict.outcome, verdict.reasons)))
+    let why = first.map_or_else(String::new, |reason| format!(", {}: {}", spelled(reason.code), reason.message));
+    Err(WorldError(format!("{} {code} was expected, found {}{why}", spelled(outcome), spelled(verdict.outcome))))
+}
+
+/// Why the story ends before its end, and what helps.
+fn end_refused(verdict: &Verdict, case: &Case, out: &Path) {
+    say("");
+    say(&format!("She does not accept this certificate, so the story ends here: {}.", spelled(verdict.outcome)));
+    for reason in &verdict.reasons {
+        say(&format!("- {} ({}): {}", spelled(reason.code), reason.clause, reason.message));
+        say(&format!("    Remedy: {}", reason.remedy));
+    }
+    if let Case::Own { file, .. } = case {
+        say(&format!(
+            "Here: add the missing intervals to {}, correct the rows refused in step 2, and run this again.",
+            file.display()
+        ));
+    }
+    say("");
+    say("The same by hand:");
+    let out = out.display();
+    say(&format!("  target/release/touchctl verify --offline {out}/bundle.cbor --trust {out}/trust.toml"));
 }
 
 fn show_verdict(verdict: &Verdict) {
@@ -510,7 +589,7 @@ fn show_verdict(verdict: &Verdict) {
 }
 
 fn refusal(what: &str, verdict: &Verdict, code: &str) -> Result<(), WorldError> {
-    expect(verdict, Outcome::Refused, Some(code))?;
+    expect(verdict, Outcome::Refused, code)?;
     say(&format!("- {what}:"));
     say(&format!("    REFUSED, {code}: {}", verdict.reasons.first().map_or("", |reason| reason.message.as_str())));
     Ok(())

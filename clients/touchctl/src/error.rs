@@ -37,7 +37,10 @@ pub(crate) enum Error {
     Trust { path: PathBuf, error: TrustError },
     #[error("no trust file was made: {0}")]
     Made(TrustError),
-    #[error("{}: {problem}", path.display())]
+    #[error(
+        "{}: {problem}; a JWK is expected, or PEM with a public key, a certificate or a private key in PKCS#8",
+        path.display()
+    )]
     Key { path: PathBuf, problem: KeyError },
     #[error("{}: {problem}; the authority's certificate is expected, PEM or DER", path.display())]
     Certificate { argument: &'static str, path: PathBuf, problem: CertificateError },

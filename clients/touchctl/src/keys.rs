@@ -46,7 +46,7 @@ fn print(shown: &Shown, world: &mut Surroundings<'_>) -> std::io::Result<()> {
 /// The public key in a JWK, or in the first block of a PEM text: a public key, a certificate, or a private key, of which
 /// only the public half is used.
 fn public_key(text: &str) -> Result<PublicKey, KeyError> {
-    let unreadable = KeyError::Malformed { what: "key file: a JWK or PEM is expected" };
+    let unreadable = KeyError::Malformed { what: "key file" };
     if text.trim_start().starts_with('{') {
         return PublicKey::from_jwk(text);
     }

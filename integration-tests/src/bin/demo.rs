@@ -36,6 +36,8 @@ struct Arguments {
 /// Organisation and site of the exporter.
 const ORGANIZATION: &str = "cement-bubble";
 const SITE_ID: &str = "cement-works";
+/// Refusals that are named one by one.
+const MAX_NAMED_REFUSALS: usize = 20;
 /// Certificate number.
 const NUMBER: &str = "gc-2026-0001";
 
@@ -185,6 +187,15 @@ async fn tell(arguments: &Arguments) -> Result<End, WorldError> {
     let regulator = world.client(&cast::regulator())?;
     let trust_toml = story::trust_file(&world, &regulator).await?;
     artefacts.write("trust.toml", trust_toml.as_bytes())?;
+    let cast = &world.cast;
+    for (name, authority) in [
+        ("accreditation-body.crt", &cast.accreditation_authority),
+        ("customs.crt", &cast.regulator_authority),
+        ("supervisor.crt", &cast.supervisor_authority),
+    ] {
+        artefacts.write(name, authority.pair().certificate_pem.as_bytes())?;
+    }
+    artefacts.write("introduction.toml", &fs::read(&world.installation.introduction_file).map_err(words)?)?;
     let trust = Trust::from_toml(&trust_toml).map_err(words)?;
     let online = story::verify_online(&regulator, NUMBER, 0).await?;
     let online = online.verdict.unwrap_or_default();
@@ -414,21 +425,7 @@ async fn own(
         sum(|r| r.revised),
         sum(|r| r.missing)
     ));
-    // Batches follow each other, so a row of a report is an interval of the series.
-    let batches = reports.iter().zip(series.lines.chunks(MAX_BATCH_ROWS));
-    for (refusal, lines) in batches.flat_map(|(report, lines)| report.refused.iter().map(move |one| (one, lines))) {
-        let first = refusal.row as usize;
-        let last = (first + refusal.count as usize).saturating_sub(1);
-        let line = |row: usize| lines.get(row).copied().unwrap_or_default();
-        say(&format!(
-            "  line {} to {} ({} rows) refused, {}: {}",
-            line(first),
-            line(last),
-            refusal.count,
-            refusal.reason,
-            refusal.message
-        ));
-    }
+    say_refusals(&reports, &series.lines);
     if sum(|r| r.accepted) == 0 {
         return Err(WorldError(format!(
             "{}: no reading was accepted, so there is nothing to compute; correct the rows named above",
@@ -445,6 +442,39 @@ async fn own(
             &format!("amount = {{ instrument = \"{}\" }}", instrument.name),
         );
     Ok((site, plant))
+}
+
+/// Names the lines refused; those that follow each other for one reason together.
+fn say_refusals(reports: &[proto::metering::AcceptanceReport], lines: &[u64]) {
+    struct Run<'a> {
+        lines: (u64, u64),
+        rows: u32,
+        refusal: &'a proto::metering::RowRefusal,
+    }
+    let mut runs: Vec<Run<'_>> = Vec::new();
+    // Batches follow each other, so a row of a report is an interval of the series.
+    for (report, lines) in reports.iter().zip(lines.chunks(MAX_BATCH_ROWS)) {
+        for refusal in &report.refused {
+            let line = |row: u32| lines.get(row as usize).copied().unwrap_or_default();
+            let (first, last) = (line(refusal.row), line((refusal.row + refusal.count).saturating_sub(1)));
+            match runs.last_mut() {
+                Some(run) if run.refusal.reason == refusal.reason && run.lines.1 + 1 == first => {
+                    run.lines.1 = last;
+                    run.rows += refusal.count;
+                }
+                _ => runs.push(Run { lines: (first, last), rows: refusal.count, refusal }),
+            }
+        }
+    }
+    for Run { lines: (first, last), rows, refusal } in runs.iter().take(MAX_NAMED_REFUSALS) {
+        let place =
+            if first == last { format!("line {first}") } else { format!("lines {first} to {last} ({rows} rows)") };
+        say(&format!("  {place} refused, {}: {}", refusal.reason, refusal.message));
+    }
+    let rest: u32 = runs.iter().skip(MAX_NAMED_REFUSALS).map(|run| run.rows).sum();
+    if rest > 0 {
+        say(&format!("  … and {rest} more rows"));
+    }
 }
 
 /// Three significant digits, for people.
@@ -564,9 +594,10 @@ fn end_refused(verdict: &Verdict, case: &Case, out: &Path) {
         say(&format!("- {} ({}): {}", spelled(reason.code), reason.clause, reason.message));
         say(&format!("    Remedy: {}", reason.remedy));
     }
-    if let Case::Own { file, .. } = case {
+    let gaps = verdict.reasons.iter().any(|reason| reason.clause == "maxGapShare");
+    if let (true, Case::Own { file, .. }) = (gaps, case) {
         say(&format!(
-            "Here: add the missing intervals to {}, correct the rows refused in step 2, and run this again.",
+            "Here: complete {} (the missing intervals, the rows refused in step 2), and run this again.",
             file.display()
         ));
     }

@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod cli;
 mod faults;
 mod public;
 mod readings;

@@ -140,7 +140,7 @@ pub enum CsvError {
         problem: String,
     },
     /// A column was not found.
-    #[error("line 1: no column of {what} among {found}; name it {names}")]
+    #[error("line 1 names the columns {found}, and none of {what}; name it {names}")]
     NoColumn {
         /// Times or values.
         what: &'static str,

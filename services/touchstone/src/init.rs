@@ -57,6 +57,12 @@ pub enum InitError {
         /// Why not.
         problem: &'static str,
     },
+    /// A file stands where the folder would be.
+    #[error("{path} is a file: name a new folder")]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file could not be read or written.
     #[error("{path}: {problem}")]
     File {
@@ -200,6 +206,9 @@ pub fn init(options: &Options) -> Result<Installation, InitError> {
     // Step 3: the files.
     let folder = &options.folder;
     let failed = |e: std::io::Error| InitError::File { path: folder.clone(), problem: e.to_string() };
+    if folder.exists() && !folder.is_dir() {
+        return Err(InitError::NotAFolder { path: folder.clone() });
+    }
     fs::create_dir_all(folder).map_err(failed)?;
     if fs::read_dir(folder).map_err(failed)?.next().is_some() {
         return Err(InitError::NotEmpty { folder: folder.clone() });

@@ -9,15 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use integration_tests::world::World;
+use integration_tests::world::{Shape, World};
 use integration_tests::{cast, story};
 use jiff::{SignedDuration, Timestamp};
 use proto::{metering, registry};
 use record::instrument::{Instrument, InstrumentKind, Measurand, Placement, Register};
 use record::reading::ReadingBatch;
+use runtime::config::Service;
 use tlog::checkpoint::Checkpoint;
 use tlog::note::SignedNote;
 use tlog::tree::MemoryTree;
+use touchstone::serve::Addresses;
 use touchstone_client::{Client, new_request_id};
 
 /// Kills in one run.
@@ -55,7 +57,11 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
         let address = line.split("gRPC on ").nth(1).and_then(|rest| rest.split(',').next());
-        world.grpc = address.and_then(|a| a.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"));
+        let grpc = address.and_then(|a| a.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"));
+        let addresses = Addresses { grpc, http: None, internal: None, admin: None };
+        for service in Service::ALL {
+            world.found_at(service, addresses);
+        }
         Server { child }
     }
 
@@ -315,7 +321,7 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
     let runtime = tokio::runtime::Runtime::new().expect("runtime");
     let _entered = runtime.enter();
     let folder = tempfile::tempdir().expect("folder");
-    let mut world = World::install(folder.path()).expect("installation");
+    let mut world = World::install(folder.path(), Shape::Together).expect("installation");
     let seed = u64::from(std::process::id()) << 32 | u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs()) | 1;
     println!("seed {seed}");
     let mut random = Random(seed);

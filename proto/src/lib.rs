@@ -22,6 +22,7 @@ macro_rules! package {
     };
 }
 package! {
+    access => "access",
     quantity => "quantity",
     metering => "metering",
     footprint => "footprint",

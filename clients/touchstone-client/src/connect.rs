@@ -33,10 +33,38 @@ pub struct Identity<'a> {
     pub authority: &'a [u8],
 }
 
-/// Typed clients of every service over one connection.
+/// Where the services are (`host:port` each): one address where a process runs all of them, several where each has its
+/// own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// Instruments and readings.
+    pub metering: String,
+    /// Footprints.
+    pub footprint: String,
+    /// Applications and decisions.
+    pub certification: String,
+    /// The log.
+    pub registry: String,
+    /// Verdicts.
+    pub verification: String,
+}
+
+impl Addresses {
+    /// All services at one address.
+    pub fn together(address: &str) -> Self {
+        let here = || address.to_owned();
+        Addresses { metering: here(), footprint: here(), certification: here(), registry: here(), verification: here() }
+    }
+}
+
+/// Typed clients of every service; services at one address share one connection.
 #[derive(Clone)]
 pub struct Client {
-    channel: Channel,
+    metering: Channel,
+    footprint: Channel,
+    certification: Channel,
+    registry: Channel,
+    verification: Channel,
 }
 
 impl Client {
@@ -46,64 +74,106 @@ impl Client {
     /// # Errors
     /// [`ClientError::Identity`].
     pub fn new(identity: &Identity<'_>, address: &str, server_name: &str) -> Result<Self, ClientError> {
-        let bad = |what, problem: &dyn std::fmt::Display| ClientError::Identity { what, problem: problem.to_string() };
-        let chain = CertificateDer::pem_slice_iter(identity.certificate)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| bad("certificate", &e))?;
-        let key = PrivateKeyDer::from_pem_slice(identity.key).map_err(|e| bad("key", &e))?;
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(identity.authority) {
-            roots.add(certificate.map_err(|e| bad("authority", &e))?).map_err(|e| bad("authority", &e))?;
-        }
-        let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(|e| bad("TLS 1.3", &e))?
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)
-            .map_err(|e| bad("certificate and key", &e))?;
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let connector = TlsConnector::from(Arc::new(config));
+        Client::at(identity, &Addresses::together(address), server_name)
+    }
+
+    /// A client of services at several addresses, whose certificates must all name `server_name`.
+    ///
+    /// # Errors
+    /// [`ClientError::Identity`].
+    pub fn at(identity: &Identity<'_>, addresses: &Addresses, server_name: &str) -> Result<Self, ClientError> {
+        let connector = connector(identity)?;
         let name = ServerName::try_from(server_name.to_owned()).map_err(|e| bad("server name", &e))?;
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|e| bad("address", &e))?;
-        let address = address.to_owned();
-        let connect = tower::service_fn(move |_: Uri| {
-            let (connector, name, address) = (connector.clone(), name.clone(), address.clone());
-            async move {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
-                Ok::<_, io::Error>(hyper_util::rt::TokioIo::new(connector.connect(name, stream).await?))
+        let mut known: Vec<(&str, Channel)> = Vec::new();
+        let mut channel = |address| match known.iter().find(|(other, _)| *other == address) {
+            Some((_, channel)) => Ok(channel.clone()),
+            None => {
+                let channel = connect(&connector, &name, address)?;
+                known.push((address, channel.clone()));
+                Ok::<_, ClientError>(channel)
             }
-        });
-        Ok(Self { channel: endpoint.connect_timeout(CONNECT).connect_with_connector_lazy(connect) })
+        };
+        Ok(Client {
+            metering: channel(&addresses.metering)?,
+            footprint: channel(&addresses.footprint)?,
+            certification: channel(&addresses.certification)?,
+            registry: channel(&addresses.registry)?,
+            verification: channel(&addresses.verification)?,
+        })
     }
 
     /// Sites, instruments, evidence.
     pub fn metering(&self) -> MeteringServiceClient<Channel> {
-        MeteringServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+        MeteringServiceClient::new(self.metering.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// Footprints.
     pub fn footprint(&self) -> FootprintServiceClient<Channel> {
-        FootprintServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+        FootprintServiceClient::new(self.footprint.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// Applications.
     pub fn certification(&self) -> CertificationServiceClient<Channel> {
-        CertificationServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+        CertificationServiceClient::new(self.certification.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// The log.
     pub fn registry(&self) -> RegistryServiceClient<Channel> {
-        RegistryServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+        RegistryServiceClient::new(self.registry.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// Verdicts.
     pub fn verification(&self) -> VerificationServiceClient<Channel> {
-        VerificationServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+        VerificationServiceClient::new(self.verification.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
-    /// The channel, for services that this crate does not name.
-    pub fn channel(&self) -> Channel {
-        self.channel.clone()
+    /// The channel to the service of an RPC's `path` (`/touchstone.metering.v1.…`), for callers without a typed client.
+    pub fn channel(&self, path: &str) -> Channel {
+        let package = path.trim_start_matches("/touchstone.").split('.').next();
+        match package {
+            Some("footprint") => &self.footprint,
+            Some("certification") => &self.certification,
+            Some("registry") => &self.registry,
+            Some("verification") => &self.verification,
+            _ => &self.metering,
+        }
+        .clone()
     }
+}
+
+fn bad(what: &'static str, problem: &dyn std::fmt::Display) -> ClientError {
+    ClientError::Identity { what, problem: problem.to_string() }
+}
+
+fn connector(identity: &Identity<'_>) -> Result<TlsConnector, ClientError> {
+    let chain = CertificateDer::pem_slice_iter(identity.certificate)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| bad("certificate", &e))?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key).map_err(|e| bad("key", &e))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(identity.authority) {
+        roots.add(certificate.map_err(|e| bad("authority", &e))?).map_err(|e| bad("authority", &e))?;
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|e| bad("TLS 1.3", &e))?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .map_err(|e| bad("certificate and key", &e))?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn connect(connector: &TlsConnector, name: &ServerName<'static>, address: &str) -> Result<Channel, ClientError> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|e| bad("address", &e))?;
+    let (connector, name, address) = (connector.clone(), name.clone(), address.to_owned());
+    let connect = tower::service_fn(move |_: Uri| {
+        let (connector, name, address) = (connector.clone(), name.clone(), address.clone());
+        async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, io::Error>(hyper_util::rt::TokioIo::new(connector.connect(name, stream).await?))
+        }
+    });
+    Ok(endpoint.connect_timeout(CONNECT).connect_with_connector_lazy(connect))
 }

@@ -6,7 +6,7 @@ mod connect;
 mod error;
 mod signer;
 
-pub use connect::{Client, Identity};
+pub use connect::{Addresses, Client, Identity};
 pub use error::ClientError;
 pub use signer::StatementSigner;
 

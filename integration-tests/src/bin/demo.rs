@@ -10,7 +10,7 @@ use clap::Parser;
 use integration_tests::cast;
 use integration_tests::cement::{self, PUBLISHED_DIRECT, PUBLISHED_INDIRECT};
 use integration_tests::story;
-use integration_tests::world::{World, WorldError};
+use integration_tests::world::{Shape, World, WorldError};
 use jiff::Timestamp;
 use metering::interval_csv::{self, CsvOptions, IntervalSeries};
 use quantity::KindName;
@@ -110,10 +110,11 @@ async fn tell(arguments: &Arguments) -> Result<End, WorldError> {
     println!("Touchstone: how one reading becomes one certificate that nobody has to take on trust.");
 
     step(1, "An installation with everybody's keys");
-    let mut world = World::start(&arguments.out.join("world")).await?;
+    let mut world = World::start(&arguments.out.join("world"), Shape::Together).await?;
     say(&format!(
         "All services run in this process: gRPC over mTLS on {}, public reading on http://{}.",
-        world.grpc, world.http
+        world.addresses().registry,
+        world.http()
     ));
     say("RocksDB and the log are in a fresh folder; TLS 1.3 with a certificate for each person:");
     for caller in [

@@ -47,7 +47,7 @@ async fn the_server_keeps_the_table_for_every_role() {
         let client = stage.client(&caller);
         for method in support::methods() {
             let path = support::path(&method);
-            let answer = support::call(client.channel(), &path, Vec::new()).await;
+            let answer = support::call(&client, &path, Vec::new()).await;
             if table.judge(&path, Some(&caller)).is_ok() {
                 if let Err(status) = answer {
                     let refused = support::refusal(&status);
@@ -72,9 +72,9 @@ async fn the_server_keeps_the_table_for_every_role() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_without_a_row_refuses_everybody() {
     let stage = Stage::open().await;
-    for caller in [cast::operator(), Caller::service()] {
+    for caller in [cast::operator(), Caller::service("in-process")] {
         let path = "/touchstone.registry.v1.RegistryService/DeleteEntry";
-        let refused = refused(support::call(stage.client(&caller).channel(), path, Vec::new()).await);
+        let refused = refused(support::call(&stage.client(&caller), path, Vec::new()).await);
         assert_eq!(refused.reason, "CALLER_NOT_ALLOWED");
         assert_eq!(refused.metadata["method"], path);
     }
@@ -86,7 +86,7 @@ fn connect(stage: &Stage, pair: &Pair) -> Client {
         key: pair.key_pem.as_bytes(),
         authority: stage.world.installation.authority.pair().certificate_pem.as_bytes(),
     };
-    Client::new(&identity, &stage.world.grpc.to_string(), "localhost").expect("a client")
+    Client::at(&identity, &stage.world.addresses(), "localhost").expect("a client")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,26 +96,26 @@ async fn a_certificate_that_names_no_caller_is_unknown() {
     let client = connect(&stage, &pair);
     for method in support::methods() {
         let path = support::path(&method);
-        let refused = refused(support::call(client.channel(), &path, Vec::new()).await);
+        let refused = refused(support::call(&client, &path, Vec::new()).await);
         assert_eq!((refused.code, refused.reason.as_str()), (Code::Unauthenticated, "CALLER_UNKNOWN"), "{path}");
     }
     // Health is for everybody with a certificate of this installation.
     let path = "/grpc.health.v1.Health/Check";
-    assert_eq!(support::call(client.channel(), path, Vec::new()).await.expect("health").len(), 1);
+    assert_eq!(support::call(&client, path, Vec::new()).await.expect("health").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_a_service_by_certificate() {
     let stage = Stage::open().await;
     let person = |organization: &str, role| Caller { organization: organization.into(), role, person: "eve".into() };
-    for caller in [Caller::service(), person("acme", Role::Service), person("touchstone", Role::Exporter)] {
+    for caller in [Caller::service("in-process"), person("acme", Role::Service), person("touchstone", Role::Exporter)] {
         let pair = stage.world.installation.authority.caller(&caller).expect("a pair");
         let client = connect(&stage, &pair);
         for path in [
             "/touchstone.footprint.v1.FootprintService/FindFootprint",
             "/touchstone.metering.v1.MeteringService/ListSites",
         ] {
-            let refused = refused(support::call(client.channel(), path, Vec::new()).await);
+            let refused = refused(support::call(&client, path, Vec::new()).await);
             assert_eq!(refused.reason, "CALLER_UNKNOWN", "{} on {path}", caller.uri());
         }
         // The key that could make such a certificate does not make it by our own command either.
@@ -148,7 +148,7 @@ fn shake_hands(stage: &Stage, pair: Option<&Pair>) -> std::io::Result<usize> {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let name = ServerName::try_from("localhost").expect("a name");
     let mut connection = rustls::ClientConnection::new(Arc::new(config), name).expect("a connection");
-    let mut socket = TcpStream::connect(stage.world.grpc)?;
+    let mut socket = TcpStream::connect(stage.world.addresses().registry)?;
     let mut stream = rustls::Stream::new(&mut connection, &mut socket);
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")?;
     stream.read(&mut [0; 64])
@@ -169,13 +169,10 @@ async fn tls_refuses_other_authorities_and_no_certificate() {
         assert!(alert.contains("fatal alert"), "{alert}");
     });
     // And through the client: no answer of any handler.
-    let status = support::call(
-        connect(&stage, &foreign).channel(),
-        "/touchstone.registry.v1.RegistryService/GetCheckpoint",
-        Vec::new(),
-    )
-    .await
-    .expect_err("another authority");
+    let status =
+        support::call(&connect(&stage, &foreign), "/touchstone.registry.v1.RegistryService/GetCheckpoint", Vec::new())
+            .await
+            .expect_err("another authority");
     assert!(status.details().is_empty() && std::error::Error::source(&status).is_some(), "{status:?}");
 }
 
@@ -344,12 +341,12 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
         ),
     ];
     for (path, request) in &requests {
-        other_organization(&refused(support::call(rival.channel(), path, request.clone()).await), path);
+        other_organization(&refused(support::call(&rival, path, request.clone()).await), path);
     }
     // The exporter itself gets further with the very same requests: none of them is refused for its organisation.
     let exporter = told.stage.client(&cast::exporter());
     for (path, request) in &requests {
-        if let Err(status) = support::call(exporter.channel(), path, request.clone()).await {
+        if let Err(status) = support::call(&exporter, path, request.clone()).await {
             let rival = request.windows(11).any(|window| window == b"steel-rival");
             assert_eq!(support::refusal(&status).reason == "OTHER_ORGANIZATION", rival, "{path}");
         }
@@ -403,7 +400,7 @@ async fn another_certification_body_sees_nothing() {
                     .encode_to_vec(),
                 ),
             };
-            other_organization(&refused(support::call(other.channel(), &path, request).await), &path);
+            other_organization(&refused(support::call(&other, &path, request).await), &path);
         }
         let list = || certification::ListApplicationsRequest { parent: "organizations/-".into(), ..Default::default() };
         let theirs = other.certification().list_applications(list()).await.expect("their own list").into_inner();

@@ -57,12 +57,12 @@ async fn an_empty_request_is_told_every_required_field() {
         let client = stage.client(&support::allowed(&path));
         let fields = required(&method.input());
         if fields.is_empty() {
-            call(client.channel(), &path, Vec::new()).await.expect("nothing is required");
+            call(&client, &path, Vec::new()).await.expect("nothing is required");
             without.push(method.name().to_owned());
             continue;
         }
         let all = sorted(fields.iter().map(|field| field.name().to_owned()));
-        let answer = refused(call(client.channel(), &path, Vec::new()).await);
+        let answer = refused(call(&client, &path, Vec::new()).await);
         assert_eq!((answer.reason.as_str(), answer.fields), ("REQUEST_INVALID", all), "{path}");
         // Our own messages inside: there, but empty.
         for field in fields {
@@ -76,7 +76,7 @@ async fn an_empty_request_is_told_every_required_field() {
             let others = required(&method.input()).into_iter().filter(|other| other.name() != field.name());
             let members = required(&inner).into_iter().map(|member| format!("{}.{}", field.name(), member.name()));
             let expected = sorted(others.map(|other| other.name().to_owned()).chain(members));
-            let answer = refused(call(client.channel(), &path, request.encode_to_vec()).await);
+            let answer = refused(call(&client, &path, request.encode_to_vec()).await);
             assert_eq!((answer.reason.as_str(), answer.fields), ("REQUEST_INVALID", expected), "{path}");
         }
     }
@@ -409,7 +409,7 @@ async fn unknown_names_are_not_found() {
         ),
     ];
     for (path, request) in by_exporter {
-        let answer = refused(call(exporter.channel(), &path, request).await);
+        let answer = refused(call(&exporter, &path, request).await);
         assert_eq!((answer.code, answer.reason.as_str()), (Code::NotFound, "NOT_FOUND"), "{path}: {answer:?}");
         assert!(answer.metadata.contains_key("name"), "{path}: {answer:?}");
     }
@@ -450,7 +450,7 @@ async fn unknown_names_are_not_found() {
         ),
     ];
     for (path, request, reason) in by_regulator {
-        let answer = refused(call(regulator.channel(), &path, request).await);
+        let answer = refused(call(&regulator, &path, request).await);
         assert_eq!((answer.code, answer.reason.as_str()), (Code::NotFound, reason), "{path}: {answer:?}");
     }
 }
@@ -463,16 +463,16 @@ async fn once<Q: Message + Clone>(
     request: Q,
     other: impl FnOnce(&mut Q),
 ) {
-    let first = call(client.channel(), &path, request.encode_to_vec()).await.expect("carried out");
+    let first = call(&client, &path, request.encode_to_vec()).await.expect("carried out");
     assert_eq!(first.len(), 1, "{path}");
-    let again = call(client.channel(), &path, request.encode_to_vec()).await.expect("answered again");
+    let again = call(&client, &path, request.encode_to_vec()).await.expect("answered again");
     assert_eq!(again, first, "{path}");
     let mut changed = request.clone();
     other(&mut changed);
     assert_ne!(changed.encode_to_vec(), request.encode_to_vec(), "{path}");
     let answer: Refused = support::refused_call(client, &path, &changed).await;
     assert_eq!((answer.code, answer.reason.as_str()), (Code::InvalidArgument, "REQUEST_ID_REUSED"), "{path}");
-    let again = call(client.channel(), &path, request.encode_to_vec()).await.expect("answered again");
+    let again = call(&client, &path, request.encode_to_vec()).await.expect("answered again");
     assert_eq!(again, first, "{path}");
     covered.insert(path);
 }
@@ -629,8 +629,9 @@ async fn an_oversize_message_is_refused_and_nothing_breaks() {
     for size in [(4 << 20) + 1, 32 << 20] {
         let request = registry::RegisterStatementRequest { statement: vec![0; size], request_id: new_request_id() };
         let status = accreditor.registry().register_statement(request).await.expect_err("too large");
-        // The transport's own refusal, before any handler.
-        assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
+        // The transport's own refusal, before any handler: with a reason as every other.
+        let refused = support::refusal(&status);
+        assert_eq!((refused.code, refused.reason.as_str()), (Code::OutOfRange, "MESSAGE_TOO_LARGE"));
         // The same connection goes on.
         accreditor.registry().get_checkpoint(registry::GetCheckpointRequest {}).await.expect("an answer");
     }
@@ -639,11 +640,12 @@ async fn an_oversize_message_is_refused_and_nothing_breaks() {
         ..site_request("large")
     };
     let status = exporter.metering().create_site(request).await.expect_err("too large");
-    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
+    assert_eq!(support::refusal(&status).reason, "MESSAGE_TOO_LARGE");
     exporter.metering().create_site(site_request("small")).await.expect("a site");
     // Bytes that are no message.
-    let status = call(exporter.channel(), &format!("{METERING}/CreateSite"), vec![0xff; 100]).await;
-    assert_eq!(status.expect_err("no message").code(), Code::Internal);
+    let status = call(&exporter, &format!("{METERING}/CreateSite"), vec![0xff; 100]).await;
+    let answer = refused(status);
+    assert_eq!((answer.code, answer.reason.as_str()), (Code::InvalidArgument, "MESSAGE_UNREADABLE"));
     exporter.metering().create_site(site_request("after")).await.expect("a site");
 }
 

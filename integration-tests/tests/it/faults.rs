@@ -231,6 +231,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         max_epoch: Duration::from_secs(600),
     })
     .await
+    .map(|(service, _sequencer)| service)
 }
 
 fn anchor(keys: &Keys, authority: &Authority, id: &str) -> Vec<u8> {

@@ -1,5 +1,10 @@
 //! The scenarios: each starts an installation of its own and looks at it from outside, as its callers do.
 
+use integration_tests::world::Shape;
+
+/// How the services are divided here; `tests/apart` runs the same scenarios with each in a server of its own.
+pub const SHAPE: Shape = Shape::Together;
+
 mod access;
 mod bad_input;
 mod cli;

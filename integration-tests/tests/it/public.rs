@@ -26,7 +26,7 @@ struct Answer {
 
 /// One GET, and the connection ends.
 async fn get(stage: &Stage, path: &str) -> Answer {
-    let mut stream = TcpStream::connect(stage.world.http).await.expect("a connection");
+    let mut stream = TcpStream::connect(stage.world.http()).await.expect("a connection");
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut bytes = Vec::new();
@@ -187,25 +187,27 @@ async fn reflect(
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_reflection_know_every_service() {
     let stage = Stage::open().await;
-    let channel = stage.client(&cast::operator()).channel();
+    let client = stage.client(&cast::operator());
     let services: Vec<String> = support::descriptors().services().map(|s| s.full_name().to_owned()).collect();
     assert_eq!(services.len(), 5);
-    let mut health = HealthClient::new(channel.clone());
-    for service in services.iter().map(String::as_str).chain([""]) {
-        let answer = health.check(HealthCheckRequest { service: service.into() }).await.expect(service).into_inner();
-        assert_eq!(answer.status(), ServingStatus::Serving, "{service}");
-    }
-    let unknown = health.check(HealthCheckRequest { service: "touchstone.none.v1.None".into() }).await;
-    assert_eq!(unknown.expect_err("unknown").code(), tonic::Code::NotFound);
-
-    let mut reflection = ServerReflectionClient::new(channel);
-    let MessageResponse::ListServicesResponse(listed) =
-        reflect(&mut reflection, MessageRequest::ListServices(String::new())).await
-    else {
-        panic!("a list of services was asked for")
-    };
-    let listed: Vec<String> = listed.service.into_iter().map(|service| service.name).collect();
     for service in &services {
+        let channel = client.channel(&format!("/{service}/"));
+        let mut health = HealthClient::new(channel.clone());
+        for asked in [service.as_str(), ""] {
+            let answer = health.check(HealthCheckRequest { service: asked.into() }).await.expect(asked).into_inner();
+            assert_eq!(answer.status(), ServingStatus::Serving, "{asked}");
+        }
+        let unknown = health.check(HealthCheckRequest { service: "touchstone.none.v1.None".into() }).await;
+        let unknown = support::refused(unknown);
+        assert_eq!((unknown.code, unknown.reason.as_str()), (tonic::Code::NotFound, "SERVICE_UNKNOWN"));
+
+        let mut reflection = ServerReflectionClient::new(channel);
+        let MessageResponse::ListServicesResponse(listed) =
+            reflect(&mut reflection, MessageRequest::ListServices(String::new())).await
+        else {
+            panic!("a list of services was asked for")
+        };
+        let listed: Vec<String> = listed.service.into_iter().map(|service| service.name).collect();
         assert!(listed.contains(service), "{service} is not among {listed:?}");
         let ask = MessageRequest::FileContainingSymbol(service.clone());
         let MessageResponse::FileDescriptorResponse(files) = reflect(&mut reflection, ask).await else {

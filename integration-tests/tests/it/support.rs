@@ -15,7 +15,6 @@ use runtime::access::{Row, Who};
 use runtime::{Caller, Role};
 use tempfile::TempDir;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use touchstone_client::{Client, ClientError};
@@ -36,7 +35,7 @@ pub struct Stage {
 impl Stage {
     pub async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let world = World::start(folder.path()).await.expect("a world");
+        let world = World::start(folder.path(), crate::SHAPE).await.expect("a world");
         Stage { world, _folder: folder }
     }
 
@@ -121,7 +120,7 @@ pub fn allowed(path: &str) -> Caller {
     let rows = rows();
     let (_, who) = rows.iter().find(|(row, _)| *row == path).unwrap_or_else(|| panic!("{path} has no row"));
     match who {
-        Who::Roles(roles) if roles[0] == Role::Service => Caller::service(),
+        Who::Roles(roles) if roles[0] == Role::Service => Caller::service("in-process"),
         Who::Roles(roles) => person(ORGANIZATION, roles[0]),
         Who::Known | Who::Connected => person("operator", Role::Operator),
     }
@@ -168,8 +167,8 @@ impl Decoder for Bytes {
 }
 
 /// Calls any RPC with one message of these bytes; every message of the answer.
-pub async fn call(channel: Channel, path: &str, message: Vec<u8>) -> Result<Vec<Vec<u8>>, Status> {
-    let mut grpc = tonic::client::Grpc::new(channel);
+pub async fn call(client: &Client, path: &str, message: Vec<u8>) -> Result<Vec<Vec<u8>>, Status> {
+    let mut grpc = tonic::client::Grpc::new(client.channel(path));
     grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
     let path = path.parse().expect("a path");
     let request = Request::new(tokio_stream::iter([message]));
@@ -197,13 +196,11 @@ pub struct Refused {
 pub fn refusal(status: &Status) -> Refused {
     let info = status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
     let noun = info.domain.strip_suffix(".touchstone").unwrap_or_else(|| panic!("domain {:?}", info.domain));
-    // The caller table answers for every package, with reasons that all of them have.
-    let package = if noun == "access" { "registry" } else { noun };
     let reasons = descriptors()
-        .get_enum_by_name(&format!("touchstone.{package}.v1.ErrorReason"))
-        .unwrap_or_else(|| panic!("{package} has no ErrorReason"));
+        .get_enum_by_name(&format!("touchstone.{noun}.v1.ErrorReason"))
+        .unwrap_or_else(|| panic!("{noun} has no ErrorReason"));
     let value = format!("ERROR_REASON_{}", info.reason);
-    assert!(reasons.get_value_by_name(&value).is_some(), "{value} is no ErrorReason of {package}");
+    assert!(reasons.get_value_by_name(&value).is_some(), "{value} is no ErrorReason of {noun}");
     assert!(!status.message().is_empty(), "{status:?}");
     let mut fields: Vec<String> = status
         .get_details_bad_request()
@@ -233,7 +230,7 @@ pub fn refused<T: std::fmt::Debug>(result: Result<T, Status>) -> Refused {
 
 /// Calls an RPC with a typed request, for a refusal.
 pub async fn refused_call(client: &Client, path: &str, request: &impl Message) -> Refused {
-    match call(client.channel(), path, request.encode_to_vec()).await {
+    match call(client, path, request.encode_to_vec()).await {
         Err(status) => refusal(&status),
         Ok(answers) => panic!("{path} answered {} messages instead of refusing", answers.len()),
     }

@@ -9,10 +9,6 @@ pub enum ErrorReason {
     RequestInvalid = 1,
     /// request_id was used before with another request. Use a new UUID4 for a new change.
     RequestIdReused = 2,
-    /// The caller's role may not call this method. Call with a certificate of an allowed role; metadata names them.
-    CallerNotAllowed = 3,
-    /// The connection carries no client certificate that names an organisation, role and person. Connect with one issued by the operator.
-    CallerUnknown = 4,
     /// The resource belongs to another organisation. Only its own people may use it.
     OtherOrganization = 5,
     /// No such resource. Check the name in metadata.
@@ -42,8 +38,6 @@ impl ErrorReason {
             Self::Unspecified => "ERROR_REASON_UNSPECIFIED",
             Self::RequestInvalid => "ERROR_REASON_REQUEST_INVALID",
             Self::RequestIdReused => "ERROR_REASON_REQUEST_ID_REUSED",
-            Self::CallerNotAllowed => "ERROR_REASON_CALLER_NOT_ALLOWED",
-            Self::CallerUnknown => "ERROR_REASON_CALLER_UNKNOWN",
             Self::OtherOrganization => "ERROR_REASON_OTHER_ORGANIZATION",
             Self::NotFound => "ERROR_REASON_NOT_FOUND",
             Self::AlreadyExists => "ERROR_REASON_ALREADY_EXISTS",
@@ -61,8 +55,6 @@ impl ErrorReason {
             "ERROR_REASON_UNSPECIFIED" => Some(Self::Unspecified),
             "ERROR_REASON_REQUEST_INVALID" => Some(Self::RequestInvalid),
             "ERROR_REASON_REQUEST_ID_REUSED" => Some(Self::RequestIdReused),
-            "ERROR_REASON_CALLER_NOT_ALLOWED" => Some(Self::CallerNotAllowed),
-            "ERROR_REASON_CALLER_UNKNOWN" => Some(Self::CallerUnknown),
             "ERROR_REASON_OTHER_ORGANIZATION" => Some(Self::OtherOrganization),
             "ERROR_REASON_NOT_FOUND" => Some(Self::NotFound),
             "ERROR_REASON_ALREADY_EXISTS" => Some(Self::AlreadyExists),

@@ -183,6 +183,9 @@ pub enum StoreError {
     /// The engine failed: try again, nothing was half-written.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The folder is open here or in another process.
+    #[error("another process has it open")]
+    InUse,
     /// What is stored cannot be what was written.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),

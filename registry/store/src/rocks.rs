@@ -1,7 +1,8 @@
 //! RocksDB behind [`RegistryStore`]: one writer thread, group commit, one synced `WriteBatch` a group.
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::fs::{File, TryLockError};
+use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -25,10 +26,38 @@ struct Job {
     answer: oneshot::Sender<Result<Committed, StoreError>>,
 }
 
+/// File in the folder that whoever has the database open holds locked.
+const LOCK: &str = "in-use";
+
+/// The database and the claim to it, which is given up after it is closed.
+struct Database {
+    db: DB,
+    _claim: File,
+}
+
+impl Deref for Database {
+    type Target = DB;
+
+    fn deref(&self) -> &DB {
+        &self.db
+    }
+}
+
+fn claim(folder: &Path) -> Result<File, StoreError> {
+    let failed = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let file = File::create(folder.join(LOCK)).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 /// An embedded RocksDB. Clones share it; the last one ends the writer and closes it.
 #[derive(Clone)]
 pub struct RocksStore {
-    db: Arc<DB>,
+    db: Arc<Database>,
     writer: Arc<WriterThread>,
 }
 
@@ -51,15 +80,17 @@ impl RocksStore {
     /// Opens or makes the database in `folder`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when another process holds it or it cannot be read.
+    /// [`StoreError::InUse`] when it is open elsewhere, [`StoreError::Unavailable`] when it cannot be read.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let claim = claim(folder)?;
         let mut options = Options::default();
         options.create_if_missing(true);
         options.set_compression_type(DBCompressionType::Lz4);
         options.set_max_open_files(512);
         options.set_keep_log_file_num(4);
         options.set_max_total_wal_size(256 << 20);
-        let db = Arc::new(DB::open(&options, folder).map_err(unavailable)?);
+        let db = DB::open(&options, folder).map_err(unavailable)?;
+        let db = Arc::new(Database { db, _claim: claim });
         let (jobs, queue) = mpsc::sync_channel(QUEUE);
         let writer = Writer { db: db.clone(), sequence: 0 };
         let thread = std::thread::Builder::new()
@@ -67,6 +98,11 @@ impl RocksStore {
             .spawn(move || writer.run(&queue))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { db, writer: Arc::new(WriterThread { jobs: Some(jobs), thread: Some(thread) }) })
+    }
+
+    /// Whether the database in `folder` is open, here or in another process.
+    pub fn is_in_use(folder: &Path) -> bool {
+        matches!(claim(folder), Err(StoreError::InUse))
     }
 }
 
@@ -78,7 +114,7 @@ fn unavailable(error: rocksdb::Error) -> StoreError {
 }
 
 struct Writer {
-    db: Arc<DB>,
+    db: Arc<Database>,
     sequence: u64,
 }
 

@@ -8,7 +8,7 @@ use tlog::Hash;
 pub const VERSION: &str = "touchstone-bundle/1";
 /// How a file of this format begins, whatever its version: an array of eight, a text of nineteen.
 const HEAD: &[u8] = b"\x88\x73touchstone-bundle/";
-/// Largest bundle: five statements with their proofs are far below.
+/// Largest bundle read: four statements of at most 64 KiB, each with two paths, and the notes.
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// An epoch with its inclusion path under the status checkpoint.

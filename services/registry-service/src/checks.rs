@@ -96,7 +96,12 @@ pub fn check(
                     event.effective.to_string(),
                 ));
             }
-            vouched(statement, index, now)?
+            if event.issuer == operator.0 {
+                operator_signed(statement, operator)?;
+                Signer { organization: caller.organization.clone() }
+            } else {
+                vouched(statement, index, now)?
+            }
         }
     };
     if signer.organization != caller.organization {
@@ -109,14 +114,15 @@ pub fn check(
             ),
         ));
     }
-    sequence(statement, index)
+    sequence(statement, index, now)
 }
 
-/// What must still hold at the moment of sequencing: subjects are used once, final states stay.
+/// What must still hold at the moment of sequencing: subjects are used once, final states stay, whoever vouches is
+/// active.
 ///
 /// # Errors
-/// `SUBJECT_IN_USE`, `STATE_NOT_ALLOWED`.
-pub fn sequence(statement: &SignedStatement, index: &Index) -> Result<(), Refusal> {
+/// `SUBJECT_IN_USE`, `STATE_NOT_ALLOWED`, `ACCREDITATION_NOT_ACTIVE`.
+pub fn sequence(statement: &SignedStatement, index: &Index, now: Timestamp) -> Result<(), Refusal> {
     let in_use = |subject: &str, leaf: u64| {
         Err(refuse(
             Code::AlreadyExists,
@@ -146,15 +152,21 @@ pub fn sequence(statement: &SignedStatement, index: &Index) -> Result<(), Refusa
             }
             Ok(())
         }
-        Content::Anchor(anchor) => match index.anchors.get(&anchor.id) {
-            Some((leaf, _)) => in_use(&anchor.id, *leaf),
-            None => Ok(()),
-        },
-        Content::ArrangementAcceptance(acceptance) => match index.acceptances.get(&acceptance.arrangement) {
-            Some(leaf) => in_use(&acceptance.arrangement, *leaf),
-            None => Ok(()),
-        },
+        Content::ArrangementAcceptance(acceptance) => {
+            // Its subject is the arrangement's; what events about it name is its own id.
+            if let Some(leaf) = index.acceptances.get(&acceptance.arrangement) {
+                return in_use(&acceptance.arrangement, *leaf);
+            }
+            match index.by_subject.get(&acceptance.id) {
+                Some(leaf) => in_use(&acceptance.id, *leaf),
+                None => Ok(()),
+            }
+        }
         Content::Certificate(certificate) => {
+            let named = &certificate.credential_subject.authorisation[0].endorsement_evidence.digest_multibase;
+            if let Some((leaf, _)) = index.accreditations.get(named) {
+                active(*leaf, "accreditation", index, now)?;
+            }
             let number = index.certificates.get(certificate.number()).map(|(leaf, _)| *leaf);
             match index.by_subject.get(statement.subject()).copied().or(number) {
                 Some(leaf) => in_use(statement.subject(), leaf),
@@ -186,6 +198,20 @@ fn not_entitled(message: &str, issuer: &str) -> Refusal {
 
 fn signature_invalid(error: impl std::fmt::Display) -> Refusal {
     refuse(Code::InvalidArgument, Reason::SignatureInvalid, format!("the signature does not fit: {error}"))
+}
+
+/// Whoever vouches must be active: an accreditation for a body, an anchor for the parties under it.
+fn active(leaf: u64, what: &str, index: &Index, now: Timestamp) -> Result<(), Refusal> {
+    match index.state(leaf, now) {
+        State::Active => Ok(()),
+        state => Err(refuse(
+            Code::PermissionDenied,
+            Reason::AccreditationNotActive,
+            format!("the {what} at leaf {leaf} is {}: ask who granted it", state.word()),
+        )
+        .with("leaf", leaf.to_string())
+        .with("state", state.word())),
+    }
 }
 
 fn operator_signed(statement: &SignedStatement, (id, key): (&str, &PublicKey)) -> Result<(), Refusal> {
@@ -223,9 +249,10 @@ fn signer_of(statement: &SignedStatement, index: &Index) -> Result<Vec<u8>, Refu
 /// A statement of an anchored party.
 fn anchored(statement: &SignedStatement, index: &Index, role: AnchorRole, now: Timestamp) -> Result<Signer, Refusal> {
     let der = signer_of(statement, index)?;
-    let (_, anchor) = index.anchors.get(statement.issuer()).ok_or_else(|| {
+    let (leaf, anchor) = index.anchors.get(statement.issuer()).ok_or_else(|| {
         refuse(Code::FailedPrecondition, Reason::SignerUnknown, format!("{} is not anchored", statement.issuer()))
     })?;
+    active(*leaf, "anchor", index, now)?;
     if anchor.role != role {
         return Err(not_entitled("this needs an anchor of another role", statement.issuer()));
     }
@@ -239,23 +266,37 @@ fn vouched(statement: &SignedStatement, index: &Index, now: Timestamp) -> Result
     if let Some((_, anchor)) = index.anchors.get(statement.issuer()) {
         return anchored(statement, index, anchor.role, now);
     }
-    let (organization, authority) = index
+    let mut granted = index
         .accreditations
         .values()
-        .find(|(_, accreditation)| accreditation.credential_subject.id == statement.issuer())
-        .and_then(|(_, accreditation)| {
+        .filter(|(_, accreditation)| accreditation.credential_subject.id == statement.issuer())
+        .peekable();
+    if granted.peek().is_none() {
+        return Err(refuse(
+            Code::FailedPrecondition,
+            Reason::AccreditationMissing,
+            format!("no accreditation in the log names {}", statement.issuer()),
+        )
+        .with("issuer", statement.issuer()));
+    }
+    let der = signer_of(statement, index)?;
+    // A body may have several accreditations, of several authorities: the one that vouches for this key counts.
+    let (organization, authority) = granted
+        .filter(|(_, accreditation)| {
+            accreditation.credential_subject.signing_certificates.iter().any(|vouched| vouched.0 == der)
+        })
+        .find_map(|(_, accreditation)| {
             let (_, anchor) = index.anchors.get(&accreditation.issuer.id)?;
             Some((accreditation.credential_subject.organization.clone(), anchor.authority.0.clone()))
         })
         .ok_or_else(|| {
             refuse(
                 Code::FailedPrecondition,
-                Reason::AccreditationMissing,
-                format!("no accreditation in the log names {}", statement.issuer()),
+                Reason::SignerUnknown,
+                format!("no accreditation of {} vouches for this signing certificate", statement.issuer()),
             )
-            .with("issuer", statement.issuer())
+            .with("kid", statement.kid())
         })?;
-    let der = signer_of(statement, index)?;
     let signer = path(&der, &[authority], statement.issuer(), now)?;
     statement.verify(signer.public_key()).map_err(signature_invalid)?;
     Ok(Signer { organization })
@@ -291,13 +332,7 @@ fn certificate(statement: &SignedStatement, index: &Index, now: Timestamp) -> Re
             "the accreditation named does not vouch for this signing certificate",
         ));
     }
-    if index.state(*leaf, now) != State::Active {
-        return Err(refuse(
-            Code::PermissionDenied,
-            Reason::AccreditationNotActive,
-            format!("the accreditation is {}", index.state(*leaf, now).word()),
-        ));
-    }
+    active(*leaf, "accreditation", index, now)?;
     let query = ScopeQuery {
         scheme: &content.credential_subject.reference_scheme.id,
         product_class: content.product_class(),

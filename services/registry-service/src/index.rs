@@ -17,7 +17,7 @@ pub struct Index {
     pub issuers: Vec<String>,
     /// Leaf hash -> leaf.
     pub by_hash: HashMap<[u8; 32], u64>,
-    /// Subject -> leaf of the statement that has it (not of events about it).
+    /// Subject -> leaf of the statement that has it (not of events about it): what an event may name.
     pub by_subject: HashMap<String, u64>,
     /// Certificate number -> leaf and content.
     pub certificates: BTreeMap<String, (u64, Certificate)>,
@@ -51,6 +51,7 @@ impl Index {
         match statement.content() {
             Content::Anchor(anchor) => {
                 vouch(&anchor.signing_certificates);
+                self.by_subject.insert(anchor.id.clone(), leaf);
                 self.anchors.insert(anchor.id.clone(), (leaf, Anchor::clone(anchor)));
             }
             Content::Accreditation(accreditation) => {
@@ -70,6 +71,7 @@ impl Index {
                 );
             }
             Content::ArrangementAcceptance(acceptance) => {
+                self.by_subject.insert(acceptance.id.clone(), leaf);
                 self.acceptances.insert(acceptance.arrangement.clone(), leaf);
             }
             Content::StatusEvent(event) => {

@@ -25,6 +25,7 @@ use tlog::tile::{Bundle as EntryBundle, new_tiles};
 use tlog::tree::MemoryTree;
 use tlog::{Hash, leaf_hash};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::error::{DOMAIN, internal};
@@ -161,11 +162,11 @@ pub fn part() -> Part {
 }
 
 /// Opens the log: takes it over from whoever wrote before, rebuilds what entries tell, begins a new log with its first
-/// two leaves, publishes, and starts the sequencer.
+/// two leaves, publishes, and starts the sequencer. The task ends when the last handle is gone and its queue is done.
 ///
 /// # Errors
 /// Words for the operator: what is damaged, or why a fork is feared.
-pub async fn open(config: Config) -> Result<Log, String> {
+pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), String> {
     let Config { origin, log_id, keys, store, blobs, clock, min_epoch, max_epoch, .. } = config;
     let status_origin = format!("{origin}/status");
     let words = |e: &dyn std::fmt::Display| e.to_string();
@@ -227,8 +228,8 @@ pub async fn open(config: Config) -> Result<Log, String> {
     sequencer.restore_status(epochs)?;
     sequencer.publish().await.map_err(|e| e.message)?;
     sequencer.epoch().await.map_err(|e| e.message)?;
-    tokio::spawn(sequencer.run(queue));
-    Ok(Log { view, submit, published: watching })
+    let task = tokio::spawn(sequencer.run(queue));
+    Ok((Log { view, submit, published: watching }, task))
 }
 
 /// JWK members of a public key.
@@ -339,10 +340,21 @@ async fn same_log(store: &dyn RegistryStore, configured: &LogIdentity) -> Result
     Ok(())
 }
 
+/// Leaves that the log writes before it signs anything.
+const FIRST_LEAVES: u64 = 2;
+
 /// The last signed heads must be prefixes of what the database holds: a restored backup must not fork the log.
 fn no_fork(signed: &[u8], tree: &MemoryTree, epochs: &[Epoch]) -> Result<(), String> {
     if signed.is_empty() {
-        return Ok(());
+        // A crash before the first signature leaves this and no more.
+        if tree.size() <= FIRST_LEAVES && epochs.is_empty() {
+            return Ok(());
+        }
+        return Err(format!(
+            "the database holds {} entries, but {SIGNED}, the file of the head signed last, is gone: put back the blobs \
+             that belong to this database; without it nobody can tell whether this copy is the newest",
+            tree.size()
+        ));
     }
     let text = std::str::from_utf8(signed).map_err(|_| "the signed head file is damaged")?;
     let mut fields = text.split_whitespace();
@@ -483,7 +495,7 @@ impl Sequencer {
                 }
                 hashes.clear();
             }
-            let allowed = checks::sequence(&submission.statement, &self.read().index);
+            let allowed = checks::sequence(&submission.statement, &self.read().index, (self.clock)());
             match allowed {
                 Err(refusal) => {
                     let _gone = submission.answer.send(Err(refusal));
@@ -636,7 +648,11 @@ impl Sequencer {
             ready.push((Submission { entry, statement, once: None, answer }, hash));
         }
         self.commit(ready).await;
-        if self.read().tree.size() == 2 { Ok(()) } else { Err("the first leaves could not be written".into()) }
+        if self.read().tree.size() == FIRST_LEAVES {
+            Ok(())
+        } else {
+            Err("the first leaves could not be written".into())
+        }
     }
 
     /// Publishes a checkpoint of all leaves: full tiles first, then the intent to sign, then the signature.

@@ -18,6 +18,7 @@ use runtime::{Caller, Clock, Refusal, Role};
 use store::{BlobStore, Direction, Namespace, RegistryStore, keys};
 use tlog::tile::{Bundle as EntryBundle, Tile};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
@@ -64,11 +65,11 @@ pub struct RegistryService {
 }
 
 impl RegistryService {
-    /// Opens the log and starts its sequencer.
+    /// Opens the log and starts its sequencer: the task ends, with everything written, once the service is dropped.
     ///
     /// # Errors
     /// Words for the operator.
-    pub async fn start(config: Config) -> Result<Self, String> {
+    pub async fn start(config: Config) -> Result<(Self, JoinHandle<()>), String> {
         let store = config.store.clone();
         let blobs = config.blobs.clone();
         let footprints = FootprintServiceClient::new(config.footprint.clone());
@@ -83,8 +84,10 @@ impl RegistryService {
         };
         let note_keys =
             (vkey(&origin, &config.keys.note)?, vkey(&format!("{origin}/status"), &config.keys.status_note)?);
-        let log = log::open(config).await?;
-        Ok(Self { log, store, blobs, footprints, clock, origin, log_id, operator, receipt_key_jwk, note_keys })
+        let (log, task) = log::open(config).await?;
+        let service =
+            Self { log, store, blobs, footprints, clock, origin, log_id, operator, receipt_key_jwk, note_keys };
+        Ok((service, task))
     }
 
     fn view(&self) -> RwLockReadGuard<'_, View> {

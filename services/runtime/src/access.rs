@@ -6,12 +6,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use proto::access::ErrorReason as Reason;
+use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
+use crate::blocked::Blocked;
 use crate::connect::Peer;
 use crate::{Caller, Refusal, Role};
+
+/// Domain of the reasons that the layers before every handler give.
+pub const DOMAIN: &str = "access.touchstone";
+
+/// A refusal of these layers.
+pub(crate) fn refuse(code: Code, reason: Reason, message: impl Into<String>) -> Refusal {
+    Refusal::new(DOMAIN, code, reason.as_str_name(), message)
+}
 
 /// Who may call one RPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,17 +65,15 @@ impl Table {
     /// # Errors
     /// `CALLER_NOT_ALLOWED` or `CALLER_UNKNOWN`.
     pub fn judge(&self, path: &str, caller: Option<&Caller>) -> Result<(), Refusal> {
-        const DOMAIN: &str = "access.touchstone";
-        let not_allowed = |message: String| Refusal::new(DOMAIN, Code::PermissionDenied, "CALLER_NOT_ALLOWED", message);
+        let not_allowed = |message: String| refuse(Code::PermissionDenied, Reason::CallerNotAllowed, message);
         let who = self.row(path).ok_or_else(|| {
             not_allowed(format!("no caller may use {path}: it has no row in the caller table")).with("method", path)
         })?;
         let known = || {
             caller.ok_or_else(|| {
-                Refusal::new(
-                    DOMAIN,
+                refuse(
                     Code::Unauthenticated,
-                    "CALLER_UNKNOWN",
+                    Reason::CallerUnknown,
                     "the client certificate names no caller: connect with one issued by the operator",
                 )
             })
@@ -89,20 +98,42 @@ impl Table {
 
 /// Puts the table before every handler and the caller into every request.
 #[derive(Debug, Clone)]
-pub struct Access(pub Table);
+pub struct Access {
+    /// Who may call what.
+    pub table: Table,
+    /// Who may call nothing.
+    pub blocked: watch::Receiver<Arc<Blocked>>,
+}
+
+impl Access {
+    fn not_blocked(&self, peer: Option<&Peer>) -> Result<(), Refusal> {
+        let Some((caller, certificate)) = peer.and_then(|peer| Some((peer.caller.as_ref()?, &peer.certificate))) else {
+            return Ok(());
+        };
+        match self.blocked.borrow().why(caller, certificate) {
+            None => Ok(()),
+            Some(why) => Err(refuse(
+                Code::PermissionDenied,
+                Reason::CallerBlocked,
+                format!("this certificate of {} is blocked ({why}): ask the operator for another", caller.uri()),
+            )
+            .with("why", why)),
+        }
+    }
+}
 
 impl<S> Layer<S> for Access {
     type Service = Guarded<S>;
 
     fn layer(&self, inner: S) -> Guarded<S> {
-        Guarded { table: self.0.clone(), inner }
+        Guarded { access: self.clone(), inner }
     }
 }
 
 /// A service behind the table.
 #[derive(Debug, Clone)]
 pub struct Guarded<S> {
-    table: Table,
+    access: Access,
     inner: S,
 }
 
@@ -120,8 +151,10 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let caller = request.extensions().get::<Peer>().and_then(|peer| peer.caller.clone());
-        if let Err(refusal) = self.table.judge(request.uri().path(), caller.as_ref()) {
+        let peer = request.extensions().get::<Peer>();
+        let caller = peer.and_then(|peer| peer.caller.clone());
+        let judged = self.access.not_blocked(peer);
+        if let Err(refusal) = judged.and_then(|()| self.access.table.judge(request.uri().path(), caller.as_ref())) {
             tracing::info!(method = request.uri().path(), reason = refusal.reason, "a call was refused");
             return Box::pin(async move { Ok(Status::from(refusal).into_http()) });
         }

@@ -68,9 +68,9 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Another service of the same installation, over an in-process connection.
-    pub fn service() -> Self {
-        Caller { organization: SERVICE_ORGANIZATION.into(), role: Role::Service, person: "in-process".into() }
+    /// A service of the same installation: `name` tells which, or that it is in the same process.
+    pub fn service(name: &str) -> Self {
+        Caller { organization: SERVICE_ORGANIZATION.into(), role: Role::Service, person: name.into() }
     }
 
     /// The URI that names a caller in a certificate: `touchstone://{organization}/{role}/{person}`.
@@ -92,8 +92,18 @@ impl Caller {
     }
 
     /// The one caller named in a client certificate. `None` when there is none, more than one, or one that claims to be
-    /// a service of the installation.
+    /// a service of the installation: services have another authority and another door.
     pub fn from_certificate(der: &[u8]) -> Option<Self> {
+        Caller::named_in(der)
+            .filter(|caller| caller.role != Role::Service && caller.organization != SERVICE_ORGANIZATION)
+    }
+
+    /// The service named in a certificate that comes from the services' own authority.
+    pub fn service_from_certificate(der: &[u8]) -> Option<Self> {
+        Caller::named_in(der).filter(Caller::is_service)
+    }
+
+    fn named_in(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let names = certificate.subject_alternative_name().ok()??;
         let mut callers = names.value.general_names.iter().filter_map(|name| match name {
@@ -101,9 +111,7 @@ impl Caller {
             _ => None,
         });
         let caller = callers.next()?;
-        // Services of one installation meet over a pipe: nobody proves by a certificate to be one of them.
-        let outside = caller.role != Role::Service && caller.organization != SERVICE_ORGANIZATION;
-        (callers.next().is_none() && outside).then_some(caller)
+        callers.next().is_none().then_some(caller)
     }
 
     /// The caller of a request that has passed [`crate::access`].

@@ -12,7 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::{TlsAcceptor, TlsConnector, server::TlsStream};
 use tonic::transport::server::Connected;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -25,6 +25,12 @@ const PIPE: usize = 256 << 10;
 const BACKLOG: usize = 256;
 /// A TLS handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Handshakes at a time: what comes beyond waits in the kernel's queue.
+const HANDSHAKES: usize = 256;
+/// A peer that has not begun its answer after this is taken for gone.
+const PEER_ANSWER: Duration = Duration::from_secs(30);
+/// How often a quiet connection to a peer is asked whether it lives, and how long it may take to say so.
+const PEER_ALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
 
 /// Certificate chain, key and the authority that the other side must come from.
 #[derive(Debug)]
@@ -122,6 +128,27 @@ impl Identity {
 pub struct Peer {
     /// The caller, where the certificate names one.
     pub caller: Option<Caller>,
+    /// SHA-256 of the certificate; zeros in one process.
+    pub certificate: [u8; 32],
+}
+
+/// Who comes in where a listener listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Callers, enrolled by the operator. Nobody here is a service, whatever the certificate says.
+    Callers,
+    /// The other services of the installation.
+    Services,
+}
+
+impl Door {
+    fn peer(self, certificate: &[u8]) -> Peer {
+        let caller = match self {
+            Door::Callers => Caller::from_certificate(certificate),
+            Door::Services => Caller::service_from_certificate(certificate),
+        };
+        Peer { caller, certificate: cose::sha256(certificate) }
+    }
 }
 
 /// A connection to a server.
@@ -138,7 +165,7 @@ impl Connected for Connection {
     fn connect_info(&self) -> Peer {
         match self {
             Connection::Tls(_, peer) => peer.clone(),
-            Connection::Pipe(_) => Peer { caller: Some(Caller::service()) },
+            Connection::Pipe(_) => Peer { caller: Some(Caller::service("in-process")), certificate: [0; 32] },
         }
     }
 }
@@ -209,11 +236,19 @@ impl Arrivals {
         Endpoint::from_static("http://in-process").connect_with_connector_lazy(connect)
     }
 
-    /// Accepts TLS connections until the returned task is dropped or the server stops.
-    pub fn listen(&self, listener: TcpListener, acceptor: TlsAcceptor) -> tokio::task::JoinHandle<()> {
+    /// Accepts TLS connections until the returned task is aborted or the server stops. Each is met with the newest
+    /// acceptor.
+    pub fn listen(
+        &self,
+        listener: TcpListener,
+        acceptor: watch::Receiver<TlsAcceptor>,
+        door: Door,
+    ) -> tokio::task::JoinHandle<()> {
         let sender = self.sender.clone();
+        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
         tokio::spawn(async move {
             while !sender.is_closed() {
+                let Ok(place) = handshakes.clone().acquire_owned().await else { return };
                 let stream = match listener.accept().await {
                     Ok((stream, _)) => stream,
                     Err(error) => {
@@ -222,14 +257,15 @@ impl Arrivals {
                         continue;
                     }
                 };
-                let (sender, acceptor) = (sender.clone(), acceptor.clone());
+                let (sender, acceptor) = (sender.clone(), acceptor.borrow().clone());
                 tokio::spawn(async move {
+                    let _place = place;
                     let _nagle = stream.set_nodelay(true);
                     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
                         Ok(Ok(stream)) => {
                             let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                            let caller = certificate.and_then(|leaf| Caller::from_certificate(leaf));
-                            let _stopped = sender.send(Ok(Connection::Tls(Box::new(stream), Peer { caller }))).await;
+                            let peer = door.peer(certificate.map_or(&[], |leaf| leaf.as_ref()));
+                            let _stopped = sender.send(Ok(Connection::Tls(Box::new(stream), peer))).await;
                         }
                         Ok(Err(error)) => tracing::info!(%error, "a TLS handshake was refused"),
                         Err(_) => tracing::info!("a TLS handshake took too long"),
@@ -245,23 +281,30 @@ impl Arrivals {
     }
 }
 
-/// A channel over mTLS to `address` (`host:port`), whose certificate must name `server_name`. Connects when first used
-/// and again after a break.
+/// A channel over mTLS to a peer at `address` (`host:port`), whose certificate must name that host. Connects when first
+/// used and again after a break, each time with the newest connector.
 ///
 /// # Errors
-/// [`IdentityError::Tls`] when the identity or a name cannot be used.
-pub fn channel(identity: &Identity, address: &str, server_name: &str) -> Result<Channel, IdentityError> {
-    let connector = identity.client()?;
-    let name = ServerName::try_from(server_name.to_owned()).map_err(|e| IdentityError::Tls(e.to_string()))?;
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|e| IdentityError::Tls(e.to_string()))?;
+/// [`IdentityError::Tls`] when the address cannot be used.
+pub fn channel(connector: watch::Receiver<TlsConnector>, address: &str) -> Result<Channel, IdentityError> {
+    let tls = |problem: &dyn std::fmt::Display| IdentityError::Tls(format!("{address}: {problem}"));
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
+    let name = ServerName::try_from(host.to_owned()).map_err(|e| tls(&e))?;
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|e| tls(&e))?;
     let address = address.to_owned();
     let connect = tower::service_fn(move |_: Uri| {
-        let (connector, name, address) = (connector.clone(), name.clone(), address.clone());
+        let (connector, name, address) = (connector.borrow().clone(), name.clone(), address.clone());
         async move {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             Ok::<_, io::Error>(hyper_util::rt::TokioIo::new(connector.connect(name, stream).await?))
         }
     });
-    Ok(endpoint.connect_timeout(HANDSHAKE).connect_with_connector_lazy(connect))
+    Ok(endpoint
+        .connect_timeout(HANDSHAKE)
+        .timeout(PEER_ANSWER)
+        .http2_keep_alive_interval(PEER_ALIVE.0)
+        .keep_alive_timeout(PEER_ALIVE.1)
+        .keep_alive_while_idle(true)
+        .connect_with_connector_lazy(connect))
 }

@@ -126,7 +126,7 @@ impl Refusal {
             store::StoreError::TooLarge { .. } => {
                 Refusal::invalid(domain, vec![Violation { field: "request".into(), description: error.to_string() }])
             }
-            store::StoreError::Unavailable(_) => {
+            store::StoreError::Unavailable(_) | store::StoreError::InUse => {
                 tracing::error!(%error, "the store did not answer");
                 Refusal::new(domain, Code::Unavailable, "STORE_UNAVAILABLE", "the store did not answer: try again")
                     .retry_after(Duration::from_secs(1))
@@ -136,9 +136,14 @@ impl Refusal {
 
     /// A fault of ours: `what` goes to the log, the caller gets an id.
     pub fn internal(domain: &'static str, what: &str) -> Self {
+        Refusal::fault(domain, "INTERNAL", what)
+    }
+
+    /// The same under another reason.
+    pub(crate) fn fault(domain: &'static str, reason: &'static str, what: &str) -> Self {
         let id = uuid::Uuid::new_v4().to_string();
         tracing::error!(%id, what, "internal error");
-        Refusal::new(domain, Code::Internal, "INTERNAL", format!("a fault of ours: report it with the id {id}"))
+        Refusal::new(domain, Code::Internal, reason, format!("a fault of ours: report it with the id {id}"))
             .with("id", id)
     }
 }

@@ -4,11 +4,15 @@
 //! There is no handler and no rule of the domain here.
 
 pub mod access;
+pub mod answer;
+pub mod blocked;
 pub mod caller;
 pub mod config;
 pub mod connect;
 pub mod error;
+pub mod limits;
 pub mod once;
+pub mod reload;
 pub mod resources;
 pub mod server;
 

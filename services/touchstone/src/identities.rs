@@ -71,6 +71,21 @@ fn parameters(common_name: &str, days: i64) -> CertificateParams {
     parameters
 }
 
+fn host_parameters(common_name: &str, hosts: &[&str]) -> Result<CertificateParams, IdentityError> {
+    let mut parameters = parameters(common_name, LEAF_DAYS);
+    for host in hosts {
+        parameters.subject_alt_names.push(match host.parse() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName(
+                Ia5String::try_from(host.to_string()).map_err(|_| IdentityError::Name { name: host.to_string() })?,
+            ),
+        });
+    }
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    Ok(parameters)
+}
+
 impl Authority {
     /// A new authority.
     ///
@@ -126,18 +141,16 @@ impl Authority {
     /// # Errors
     /// [`IdentityError`].
     pub fn server(&self, hosts: &[&str]) -> Result<Pair, IdentityError> {
-        let mut parameters = parameters("touchstone server", LEAF_DAYS);
-        for host in hosts {
-            parameters.subject_alt_names.push(match host.parse() {
-                Ok(address) => SanType::IpAddress(address),
-                Err(_) => SanType::DnsName(
-                    Ia5String::try_from(host.to_string())
-                        .map_err(|_| IdentityError::Name { name: host.to_string() })?,
-                ),
-            });
-        }
-        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(host_parameters("touchstone server", hosts)?)
+    }
+
+    /// A certificate with which a process on these hosts meets the other services: `name` tells which it is.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn service(&self, name: &str, hosts: &[&str]) -> Result<Pair, IdentityError> {
+        let mut parameters = host_parameters("touchstone service", hosts)?;
+        parameters.subject_alt_names.push(uri(&Caller::service(name).uri())?);
         self.issue(parameters)
     }
 

@@ -196,6 +196,9 @@ pub fn init(options: &Options) -> Result<Installation, InitError> {
     let authority = Authority::new("touchstone authority")?;
     let hosts: Vec<&str> = options.hosts.iter().map(String::as_str).collect();
     let server = authority.server(&hosts)?;
+    // Services in several processes meet under an authority of their own, so that no enrolled caller can pose as one.
+    let services = Authority::new("touchstone services")?;
+    let service = services.service("all", &hosts)?;
     let receipt = SigningKey::generate_p256()?;
     let note = SigningKey::generate_ed25519()?;
     let status_note = SigningKey::generate_ed25519()?;
@@ -215,6 +218,8 @@ pub fn init(options: &Options) -> Result<Installation, InitError> {
     }
     write_pair(folder, "authority", authority.pair())?;
     write_pair(folder, "server", &server)?;
+    write_pair(folder, "service-authority", services.pair())?;
+    write_pair(folder, "service", &service)?;
     let operator_caller =
         Caller { organization: "operator".into(), role: Role::Operator, person: "first-operator".into() };
     write_pair(folder, "operator-caller", &authority.caller(&operator_caller)?)?;
@@ -247,14 +252,35 @@ pub fn enrol(folder: &Path, caller: &Caller, out: &Path) -> Result<[PathBuf; 2],
     if caller.role == Role::Service || caller.organization == SERVICE_ORGANIZATION {
         return Err(InitError::Reserved { uri: caller.uri() });
     }
-    let read = |name: &str| {
-        let path = folder.join(name);
+    let authority = authority(folder, "authority")?;
+    write_out(out, &authority.caller(caller)?)
+}
+
+/// Makes the certificate and key with which a process on `hosts` meets the other services, and gives the files written.
+///
+/// # Errors
+/// As [`enrol`]; `--host` for a name that cannot stand in a certificate.
+pub fn enrol_service(folder: &Path, name: &str, hosts: &[String], out: &Path) -> Result<[PathBuf; 2], InitError> {
+    for host in hosts {
+        check_host(host).map_err(|problem| InitError::Value { flag: "--host", problem })?;
+    }
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    write_out(out, &authority(folder, "service-authority")?.service(name, &hosts)?)
+}
+
+fn authority(folder: &Path, name: &str) -> Result<Authority, InitError> {
+    let read = |end: &str| {
+        let path = folder.join(format!("{name}.{end}"));
         fs::read_to_string(&path).map_err(|e| match e.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => InitError::NoAuthority { path },
             _ => InitError::File { path, problem: e.to_string() },
         })
     };
-    let authority = Authority::from_pem(&read("authority.crt")?, &read("authority.key")?)?;
+    Ok(Authority::from_pem(&read("crt")?, &read("key")?)?)
+}
+
+/// Writes a pair where a person named it, over nothing.
+fn write_out(out: &Path, pair: &Pair) -> Result<[PathBuf; 2], InitError> {
     let name = out.file_name().filter(|_| !out.is_dir()).map(|name| name.to_string_lossy().into_owned());
     let name = name.ok_or_else(|| InitError::Out { out: out.to_owned(), problem: "is a folder" })?;
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -265,7 +291,7 @@ pub fn enrol(folder: &Path, caller: &Caller, out: &Path) -> Result<[PathBuf; 2],
     if let Some(path) = files.iter().find(|path| path.exists()) {
         return Err(InitError::Exists { path: path.clone() });
     }
-    write_pair(parent, &name, &authority.caller(caller)?)?;
+    write_pair(parent, &name, pair)?;
     Ok(files)
 }
 
@@ -290,6 +316,9 @@ http = "{http}"    # public reading: /checkpoint, /tile/…, /certificates/…
 certificate = "server.crt"
 key = "server.key"
 client_authority = "authority.crt"    # callers' certificates must come from here
+service_certificate = "service.crt"    # between services in several processes
+service_key = "service.key"
+service_authority = "service-authority.crt"
 
 [log]
 origin = "{origin}"

@@ -1,5 +1,7 @@
-//! The installation: keys and certificates for a first day, and all services in one process.
+//! The installation: keys and certificates for a first day, and the services of one process: one, several or all.
 
+pub mod admin;
+pub mod credentials;
 pub mod identities;
 pub mod init;
 pub mod serve;

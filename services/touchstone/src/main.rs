@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use record::name::{check_did, check_id};
-use runtime::config::Config;
-use runtime::{Caller, Role};
-use touchstone::init::{Installation, Options, check_host, check_origin, enrol, init};
-use touchstone::serve::Server;
+use runtime::config::{Config, Service};
+use runtime::{Caller, Role, system_clock};
+use touchstone::init::{Installation, Options, check_host, check_origin, enrol, enrol_service, init};
+use touchstone::serve::{self, ServeError, Server, Setup, Sockets};
 
 /// A carbon-metrology and green-product certification registry.
 #[derive(Parser)]
@@ -43,14 +43,22 @@ enum Command {
         #[arg(long = "host", value_name = "HOST", default_values = ["localhost", "127.0.0.1", "::1"], value_parser = host)]
         hosts: Vec<String>,
     },
-    /// Run all services.
+    /// Run services: all of them, or some with the others in processes of their own.
     Serve {
-        /// Folder of the data; made when it is not there.
+        /// Folder of the data; made when it is not there. Each process has its own.
         #[arg(long)]
         data: PathBuf,
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
+        /// Services to run: metering, footprint, certification, registry, verification, gateway. All when absent.
+        #[arg(long = "role", value_name = "ROLE", value_delimiter = ',')]
+        roles: Vec<Service>,
+    },
+    /// Look at a configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
     },
     /// Enrol a caller: make a certificate and key for a person of an organisation.
     Enrol {
@@ -66,6 +74,20 @@ enum Command {
         #[arg(long, value_parser = id)]
         person: String,
         /// Files to write: `<out>.crt` and `<out>.key`; existing ones are never overwritten.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Make a certificate and key with which a process meets the other services, where they run in several.
+    EnrolService {
+        /// Folder with service-authority.crt and service-authority.key.
+        folder: PathBuf,
+        /// Name of the process: letters a to z, digits, dashes.
+        #[arg(long, value_parser = id)]
+        name: String,
+        /// A host name or IP address by which the other services reach it. Repeatable.
+        #[arg(long = "host", value_name = "HOST", required = true, value_parser = host)]
+        hosts: Vec<String>,
+        /// Files to write: `<out>.crt` and `<out>.key`.
         #[arg(long)]
         out: PathBuf,
     },
@@ -96,6 +118,33 @@ fn id(text: &str) -> Result<String, String> {
     check_id(text).map(|()| text.to_owned()).map_err(|e| e.to_string())
 }
 
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check a configuration and every file that it names; nothing is started or written.
+    Check {
+        /// Configuration file.
+        file: PathBuf,
+        /// Services to check it for. All when absent.
+        #[arg(long = "role", value_name = "ROLE", value_delimiter = ',')]
+        roles: Vec<Service>,
+    },
+    /// Print the configuration in force, with the environment over the file and every default. It holds no secret.
+    Show {
+        /// Configuration file.
+        file: PathBuf,
+    },
+}
+
+/// The services named, or all of them.
+fn services(mut roles: Vec<Service>) -> Vec<Service> {
+    if roles.is_empty() {
+        return Service::ALL.to_vec();
+    }
+    roles.sort();
+    roles.dedup();
+    roles
+}
+
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
@@ -118,14 +167,32 @@ fn run(arguments: Arguments) -> Result<(), String> {
             print_init(&folder, &made);
             Ok(())
         }
-        Command::Serve { data, config } => {
+        Command::Serve { data, config, roles } => {
             let config = Config::read(&config).map_err(|e| e.to_string())?;
             let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
-            runtime.block_on(async {
-                let server = Server::open(&config, &data).await.map_err(|e| e.to_string())?;
-                println!("touchstone: gRPC on {}, public reading on http://{}", server.grpc, server.http);
-                server.run(stop()).await.map_err(|e| e.to_string())
-            })
+            runtime.block_on(serve(&config, &data, &services(roles))).map_err(|e| e.to_string())
+        }
+        Command::Config { command: ConfigCommand::Check { file, roles } } => {
+            let config = Config::read(&file).map_err(|e| e.to_string())?;
+            let services = services(roles);
+            serve::check(&config, &services).map_err(|e| e.to_string())?;
+            let words: Vec<&str> = services.iter().map(|service| service.word()).collect();
+            println!("{}: good for {}", file.display(), words.join(", "));
+            Ok(())
+        }
+        Command::Config { command: ConfigCommand::Show { file } } => {
+            print!("{}", Config::read(&file).map_err(|e| e.to_string())?.to_toml());
+            Ok(())
+        }
+        Command::EnrolService { folder, name, hosts, out } => {
+            let [certificate, key] = enrol_service(&folder, &name, &hosts, &out).map_err(|e| e.to_string())?;
+            println!("Wrote {} and {}.", certificate.display(), key.display());
+            println!(
+                "Name them in that process's configuration as tls.service_certificate and tls.service_key, with {} as \
+                 tls.service_authority.",
+                folder.join("service-authority.crt").display()
+            );
+            Ok(())
         }
         Command::Enrol { folder, organization, role, person, out } => {
             // The parser takes no other word.
@@ -158,15 +225,33 @@ fn print_init(folder: &Path, made: &Installation) {
     println!("  1. Enrol people, while authority.key is here (once for each):");
     println!("     touchstone enrol {folder} --organization ORG --role exporter --person NAME --out NAME");
     println!(
-        "  2. Move {folder}/authority.key and {folder}/operator.key to a machine that is not this one. Whoever enrols"
+        "  2. Move authority.key, service-authority.key and operator.key to a machine that is not this one. Whoever enrols"
     );
-    println!("     there later needs {folder}/authority.crt beside authority.key.");
+    println!("     there later needs authority.crt and service-authority.crt beside them.");
     println!("  3. touchstone serve --data {folder}/data --config {}", made.config.display());
     println!(
         "  4. Give {} to partners, who make their trust file of it with `touchctl trust",
         made.introduction_file.display()
     );
     println!("     make`, and compare the fingerprints with them by another way (telephone, paper).");
+}
+
+async fn serve(config: &Config, data: &Path, services: &[Service]) -> Result<(), ServeError> {
+    let sockets = Sockets::bind(&config.listen, services).await?;
+    let addresses = sockets.addresses()?;
+    let server = Server::open(Setup { config, services, data, clock: system_clock(), sockets }).await?;
+    let mut line = format!("touchstone: gRPC on {}", addresses.grpc);
+    for (what, address) in [
+        ("public reading on http://", addresses.http),
+        ("services on ", addresses.internal),
+        ("health on http://", addresses.admin),
+    ] {
+        if let Some(address) = address {
+            line += &format!(", {what}{address}");
+        }
+    }
+    println!("{line}");
+    server.run(stop()).await
 }
 
 /// Completes when the process is asked to end.

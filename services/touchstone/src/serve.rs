@@ -1,4 +1,4 @@
-//! All services in one process: read the configuration, open the store, connect, announce, serve, drain.
+//! One process: the services it is told to run, the store under them, channels to the others, doors to the outside.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -6,25 +6,33 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cose::key::{PublicKey, SigningKey};
+use cose::key::{KeyKind, PublicKey, SigningKey};
 use jiff::SignedDuration;
 use proto::certification::certification_service_server::{self, CertificationServiceServer};
 use proto::footprint::footprint_service_server::{self, FootprintServiceServer};
 use proto::metering::metering_service_server::{self, MeteringServiceServer};
 use proto::registry::registry_service_server::{self, RegistryServiceServer};
 use proto::verification::verification_service_server::{self, VerificationServiceServer};
-use runtime::config::{Config, ConfigError, read_file};
-use runtime::connect::{Arrivals, Identity};
+use runtime::Clock;
+use runtime::config::{Config, ConfigError, Listen, Service, read_named};
+use runtime::connect::{Arrivals, Door, channel};
 use runtime::server::{MAX_MESSAGE_BYTES, Serving};
-use runtime::{Clock, system_clock};
-use store::{BlobStore, FolderBlobs, RegistryStore, RocksStore};
+use store::{BlobStore, FolderBlobs, RegistryStore, RocksStore, StoreError};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tonic::service::RoutesBuilder;
+use tonic::transport::Channel;
+
+use crate::admin::{self, Admin};
+use crate::credentials::Credentials;
 
 /// How far ahead of our clock an instrument's interval may end.
 const SKEW_SECS: u32 = 300;
 /// Oldest status on which an online verdict may rest.
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
+/// Folder of the rows in that of the data.
+const ROWS: &str = "rows";
 
 /// Why the process could not serve. Words for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +40,7 @@ pub enum ServeError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A key file cannot be used.
+    /// A file that the configuration names cannot be used.
     #[error("{key}: {problem}")]
     Key {
         /// Key of the configuration.
@@ -50,8 +58,14 @@ pub enum ServeError {
         /// Why.
         problem: String,
     },
+    /// Another process has the data.
+    #[error("--data {folder}: another process uses it; stop that one first, or name another folder")]
+    InUse {
+        /// The folder.
+        folder: String,
+    },
     /// The store cannot be opened.
-    #[error("{folder}: {problem}")]
+    #[error("--data {folder}: {problem}")]
     Store {
         /// The folder.
         folder: String,
@@ -66,151 +80,349 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// A server that listens and has opened everything; `run` serves.
-pub struct Server {
-    /// Where gRPC listens.
+/// Sockets of a process: bound before anything else, so that a taken address is known before the store is touched.
+pub struct Sockets {
+    grpc: TcpListener,
+    http: Option<TcpListener>,
+    internal: Option<TcpListener>,
+    admin: Option<TcpListener>,
+}
+
+/// Where a process listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// gRPC for callers.
     pub grpc: SocketAddr,
-    /// Where HTTP listens.
-    pub http: SocketAddr,
-    serving: Serving,
+    /// Public reading.
+    pub http: Option<SocketAddr>,
+    /// gRPC for the other services.
+    pub internal: Option<SocketAddr>,
+    /// Health and metrics.
+    pub admin: Option<SocketAddr>,
+}
+
+impl Sockets {
+    /// Binds what the configuration names and these services need.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub async fn bind(listen: &Listen, services: &[Service]) -> Result<Self, ServeError> {
+        let http = listen.http.filter(|_| services.contains(&Service::Gateway));
+        Ok(Sockets {
+            grpc: bind("listen.grpc", listen.grpc).await?,
+            http: bind_some("listen.http", http).await?,
+            internal: bind_some("listen.internal", listen.internal).await?,
+            admin: bind_some("listen.admin", listen.admin).await?,
+        })
+    }
+
+    /// Where they are: a port 0 of the configuration has become one.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub fn addresses(&self) -> Result<Addresses, ServeError> {
+        let of = |key, listener: &TcpListener| {
+            listener.local_addr().map_err(|e| ServeError::Listen {
+                key,
+                address: SocketAddr::from(([0, 0, 0, 0], 0)),
+                problem: e.to_string(),
+            })
+        };
+        let of_some = |key, listener: &Option<TcpListener>| listener.as_ref().map(|known| of(key, known)).transpose();
+        Ok(Addresses {
+            grpc: of("listen.grpc", &self.grpc)?,
+            http: of_some("listen.http", &self.http)?,
+            internal: of_some("listen.internal", &self.internal)?,
+            admin: of_some("listen.admin", &self.admin)?,
+        })
+    }
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|e| ServeError::Listen { key, address, problem: e.to_string() })
+}
+
+async fn bind_some(key: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, ServeError> {
+    match address {
+        Some(address) => bind(key, address).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What a process is made from.
+pub struct Setup<'a> {
+    /// Configuration.
+    pub config: &'a Config,
+    /// Services to run; the others are looked for at `[peers]`.
+    pub services: &'a [Service],
+    /// Folder of the data.
+    pub data: &'a Path,
+    /// Time.
+    pub clock: Clock,
+    /// Bound sockets.
+    pub sockets: Sockets,
+}
+
+/// A process that listens and has opened everything; `run` serves.
+pub struct Server {
+    config: Config,
+    credentials: Arc<Credentials>,
     arrivals: Arrivals,
-    acceptor: tokio_rustls::TlsAcceptor,
-    grpc_listener: TcpListener,
-    http_listener: TcpListener,
-    router: axum::Router,
+    sockets: Sockets,
+    serving: Serving,
+    public: Option<axum::Router>,
+    admin: Admin,
+    stopping: watch::Sender<bool>,
+    sequencer: Option<JoinHandle<()>>,
 }
 
-fn signing_key(key: &'static str, path: &Path) -> Result<SigningKey, ServeError> {
-    let text = String::from_utf8_lossy(&read_file(path)?).into_owned();
-    SigningKey::from_pkcs8_pem(&text).map_err(|e| ServeError::Key { key, problem: e.to_string() })
+/// Whether a process, this or another, has the data in `folder`.
+pub fn is_in_use(folder: &Path) -> bool {
+    folder.is_dir() && RocksStore::is_in_use(&folder.join(ROWS))
 }
 
-async fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let failed = |e: std::io::Error| ServeError::Listen { key, address, problem: e.to_string() };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+/// The data of a process; nobody else has it meanwhile.
+struct Data {
+    rows: Arc<dyn RegistryStore>,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl Data {
+    fn open(folder: &Path) -> Result<Self, ServeError> {
+        let name = || folder.display().to_string();
+        let broken =
+            |problem: &dyn std::fmt::Display| ServeError::Store { folder: name(), problem: problem.to_string() };
+        if folder.exists() && !folder.is_dir() {
+            return Err(broken(&"is no folder: name one, it is made when it is not there"));
+        }
+        std::fs::create_dir_all(folder).map_err(|e| broken(&e))?;
+        let rows = RocksStore::open(&folder.join(ROWS)).map_err(|error| match error {
+            StoreError::InUse => ServeError::InUse { folder: name() },
+            other => broken(&other),
+        })?;
+        Ok(Data {
+            rows: Arc::new(rows),
+            blobs: Arc::new(FolderBlobs::open(&folder.join("blobs")).map_err(|e| broken(&e))?),
+        })
+    }
+}
+
+fn signing_key(key: &'static str, path: &Path, kind: KeyKind) -> Result<SigningKey, ServeError> {
+    let unusable = |problem: String| ServeError::Key { key, problem: format!("{}: {problem}", path.display()) };
+    let text = String::from_utf8_lossy(&read_named(key, path)?).into_owned();
+    let read = SigningKey::from_pkcs8_pem(&text).map_err(|e| unusable(e.to_string()))?;
+    let found = read.algorithm().key_kind();
+    if found != kind {
+        return Err(unusable(format!("is a key of {found}: one of {kind} is needed here")));
+    }
+    Ok(read)
+}
+
+fn log_keys(log: &runtime::config::Log) -> Result<registry_service::LogKeys, ServeError> {
+    const OPERATOR: &str = "log.operator_key";
+    let operator = String::from_utf8_lossy(&read_named(OPERATOR, &log.operator_key)?).into_owned();
+    Ok(registry_service::LogKeys {
+        receipt: signing_key("log.receipt_key", &log.receipt_key, KeyKind::P256)?,
+        note: signing_key("log.note_key", &log.note_key, KeyKind::Ed25519)?,
+        status_note: signing_key("log.status_note_key", &log.status_note_key, KeyKind::Ed25519)?,
+        operator: PublicKey::from_jwk(operator.trim()).map_err(|e| ServeError::Key {
+            key: OPERATOR,
+            problem: format!("{}: {e}: a public key as JWK is needed", log.operator_key.display()),
+        })?,
+    })
+}
+
+/// The log's part of a configuration, with its keys.
+type LogParts<'a> = (&'a runtime::config::Log, registry_service::LogKeys);
+
+fn read_files<'a>(config: &'a Config, services: &[Service]) -> Result<(Credentials, Option<LogParts<'a>>), ServeError> {
+    config.suits(services)?;
+    let credentials = Credentials::read(config)?;
+    let log = config.log.as_ref().filter(|_| services.contains(&Service::Registry));
+    Ok((credentials, log.map(|log| Ok::<_, ServeError>((log, log_keys(log)?))).transpose()?))
+}
+
+/// Whether a process could run these services: reads every file that the configuration names, and touches nothing.
+///
+/// # Errors
+/// [`ServeError`]: the first key that does not fit.
+pub fn check(config: &Config, services: &[Service]) -> Result<(), ServeError> {
+    read_files(config, services).map(|_| ())
+}
+
+/// The services of one process, as they are put together.
+struct Assembly {
+    routes: RoutesBuilder,
+    rows: Vec<runtime::access::Row>,
+    names: Vec<&'static str>,
+}
+
+/// Adds a generated server with the rows of its callers.
+macro_rules! add {
+    ($assembly:ident, $server:ident, $service:expr, $rows:expr, $name:expr) => {{
+        $assembly.routes.add_service($server::new($service).max_decoding_message_size(MAX_MESSAGE_BYTES));
+        $assembly.rows.extend_from_slice($rows);
+        $assembly.names.push($name);
+    }};
 }
 
 impl Server {
-    /// Opens everything: configuration, sockets, store, log.
+    /// Opens everything: files, store, log, channels. Nothing is touched before the files are found good.
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn open(config: &Config, data: &Path) -> Result<Self, ServeError> {
-        Self::open_with_clock(config, data, system_clock()).await
-    }
-
-    /// The same with a clock of the caller's.
-    ///
-    /// # Errors
-    /// [`ServeError`].
-    pub async fn open_with_clock(config: &Config, data: &Path, clock: Clock) -> Result<Self, ServeError> {
+    pub async fn open(setup: Setup<'_>) -> Result<Self, ServeError> {
+        let Setup { config, services, data, clock, sockets } = setup;
+        let here = |service: Service| services.contains(&service);
         // Step 1: everything that can be wrong in files.
-        let identity = Identity::from_pem(
-            &read_file(&config.tls.certificate)?,
-            &read_file(&config.tls.key)?,
-            &read_file(&config.tls.client_authority)?,
-        )
-        .map_err(|e| ServeError::Key { key: "tls", problem: e.to_string() })?;
-        let acceptor = identity.server().map_err(|e| ServeError::Key { key: "tls", problem: e.to_string() })?;
-        let operator = String::from_utf8_lossy(&read_file(&config.log.operator_key)?).into_owned();
-        let keys = registry_service::LogKeys {
-            receipt: signing_key("log.receipt_key", &config.log.receipt_key)?,
-            note: signing_key("log.note_key", &config.log.note_key)?,
-            status_note: signing_key("log.status_note_key", &config.log.status_note_key)?,
-            operator: PublicKey::from_jwk(operator.trim())
-                .map_err(|e| ServeError::Key { key: "log.operator_key", problem: e.to_string() })?,
-        };
-        // Step 2: sockets, so that a taken address is known before the store is touched.
-        let (grpc_listener, grpc) = listen("listen.grpc", config.listen.grpc).await?;
-        let (http_listener, http) = listen("listen.http", config.listen.http).await?;
-        // Step 3: the store.
-        let broken = |problem: store::StoreError| ServeError::Store {
-            folder: data.display().to_string(),
-            problem: problem.to_string(),
-        };
-        std::fs::create_dir_all(data)
-            .map_err(|e| ServeError::Store { folder: data.display().to_string(), problem: e.to_string() })?;
-        let rows: Arc<dyn RegistryStore> = Arc::new(RocksStore::open(&data.join("rows")).map_err(broken)?);
-        let blobs: Arc<dyn BlobStore> = Arc::new(FolderBlobs::open(&data.join("blobs")).map_err(broken)?);
-        // Step 4: the services, each with channels to its peers; a channel connects when it is first used.
+        let (credentials, log) = read_files(config, services)?;
+        // Step 2: the store, where one of the services keeps something.
+        let keeps = services.iter().any(|service| !matches!(service, Service::Verification | Service::Gateway));
+        let data = keeps.then(|| Data::open(data)).transpose()?;
+        // Step 3: channels to peers, in this process or others; each connects when it is first used.
         let arrivals = Arrivals::default();
-        let peer = || arrivals.in_process();
-        let registry = registry_service::RegistryService::start(registry_service::Config {
-            origin: config.log.origin.clone(),
-            log_id: config.log.id.clone(),
-            keys,
-            store: rows.clone(),
-            blobs,
-            footprint: peer(),
-            clock: clock.clone(),
-            min_epoch: Duration::from_millis(config.log.min_epoch_ms),
-            max_epoch: Duration::from_secs(config.log.max_epoch_secs),
-        })
-        .await
-        .map_err(ServeError::Log)?;
-        let metering = metering_service::MeteringService::new(metering_service::Config {
-            store: rows.clone(),
-            clock: clock.clone(),
-            skew_secs: SKEW_SECS,
-        });
-        let footprint = footprint_service::FootprintService::new(footprint_service::Config {
-            store: rows.clone(),
-            clock: clock.clone(),
-            metering: peer(),
-        });
-        let certification = certification_service::CertificationService::new(certification_service::Config {
-            store: rows,
-            clock: clock.clone(),
-            metering: peer(),
-            footprint: peer(),
-            registry: peer(),
-        });
-        let verification = verification_service::VerificationService::new(verification_service::Config {
-            registry: peer(),
-            clock,
-            max_age: MAX_AGE,
-        });
-        let router = gateway_service::router(gateway_service::Config { registry: peer() });
-        // Step 5: one server for all.
-        let mut routes = RoutesBuilder::default();
-        routes.add_service(MeteringServiceServer::new(metering).max_decoding_message_size(MAX_MESSAGE_BYTES));
-        routes.add_service(FootprintServiceServer::new(footprint).max_decoding_message_size(MAX_MESSAGE_BYTES));
-        routes.add_service(CertificationServiceServer::new(certification).max_decoding_message_size(MAX_MESSAGE_BYTES));
-        routes.add_service(RegistryServiceServer::new(registry).max_decoding_message_size(MAX_MESSAGE_BYTES));
-        routes.add_service(VerificationServiceServer::new(verification).max_decoding_message_size(MAX_MESSAGE_BYTES));
-        let serving = Serving {
-            routes,
-            rows: [
-                metering_service::ROWS,
-                footprint_service::ROWS,
-                certification_service::ROWS,
-                registry_service::ROWS,
-                verification_service::ROWS,
-            ]
-            .concat(),
-            names: vec![
-                metering_service_server::SERVICE_NAME,
-                footprint_service_server::SERVICE_NAME,
-                certification_service_server::SERVICE_NAME,
-                registry_service_server::SERVICE_NAME,
-                verification_service_server::SERVICE_NAME,
-            ],
+        let mut away = Vec::new();
+        let mut channels = Vec::new();
+        for peer in Service::ALL {
+            if here(peer) {
+                channels.push((peer, arrivals.in_process()));
+            } else if let (Some(address), Some(known)) = (config.peers.get(&peer), &credentials.services)
+                && services.iter().any(|service| service.peers().contains(&peer))
+            {
+                let channel = channel(known.connector.subscribe(), address)
+                    .map_err(|e| ServeError::Key { key: "peers", problem: format!("{}: {e}", peer.word()) })?;
+                away.push((peer, channel.clone()));
+                channels.push((peer, channel));
+            }
+        }
+        let peer = |wanted: Service| -> Channel {
+            let found = channels.iter().find(|(known, _)| *known == wanted);
+            found.map(|(_, channel)| channel.clone()).expect("the configuration suits the services: checked in step 1")
         };
-        Ok(Server { grpc, http, serving, arrivals, acceptor, grpc_listener, http_listener, router })
+        // Step 4: the services.
+        let mut assembly = Assembly { routes: RoutesBuilder::default(), rows: Vec::new(), names: Vec::new() };
+        let mut sequencer = None;
+        if let Some(Data { rows, blobs, .. }) = &data {
+            if let Some((log, keys)) = log {
+                let (service, task) = registry_service::RegistryService::start(registry_service::Config {
+                    origin: log.origin.clone(),
+                    log_id: log.id.clone(),
+                    keys,
+                    store: rows.clone(),
+                    blobs: blobs.clone(),
+                    footprint: peer(Service::Footprint),
+                    clock: clock.clone(),
+                    min_epoch: Duration::from_millis(log.min_epoch_ms),
+                    max_epoch: Duration::from_secs(log.max_epoch_secs),
+                })
+                .await
+                .map_err(ServeError::Log)?;
+                sequencer = Some(task);
+                let name = registry_service_server::SERVICE_NAME;
+                add!(assembly, RegistryServiceServer, service, registry_service::ROWS, name);
+            }
+            if here(Service::Metering) {
+                let service = metering_service::MeteringService::new(metering_service::Config {
+                    store: rows.clone(),
+                    clock: clock.clone(),
+                    skew_secs: SKEW_SECS,
+                });
+                let name = metering_service_server::SERVICE_NAME;
+                add!(assembly, MeteringServiceServer, service, metering_service::ROWS, name);
+            }
+            if here(Service::Footprint) {
+                let service = footprint_service::FootprintService::new(footprint_service::Config {
+                    store: rows.clone(),
+                    clock: clock.clone(),
+                    metering: peer(Service::Metering),
+                });
+                let name = footprint_service_server::SERVICE_NAME;
+                add!(assembly, FootprintServiceServer, service, footprint_service::ROWS, name);
+            }
+            if here(Service::Certification) {
+                let service = certification_service::CertificationService::new(certification_service::Config {
+                    store: rows.clone(),
+                    clock: clock.clone(),
+                    metering: peer(Service::Metering),
+                    footprint: peer(Service::Footprint),
+                    registry: peer(Service::Registry),
+                });
+                let name = certification_service_server::SERVICE_NAME;
+                add!(assembly, CertificationServiceServer, service, certification_service::ROWS, name);
+            }
+        }
+        if here(Service::Verification) {
+            let service = verification_service::VerificationService::new(verification_service::Config {
+                registry: peer(Service::Registry),
+                clock,
+                max_age: MAX_AGE,
+            });
+            let name = verification_service_server::SERVICE_NAME;
+            add!(assembly, VerificationServiceServer, service, verification_service::ROWS, name);
+        }
+        let public = here(Service::Gateway)
+            .then(|| gateway_service::router(gateway_service::Config { registry: peer(Service::Registry) }));
+        // Step 5: one server for all of them.
+        let Assembly { routes, rows, names } = assembly;
+        let (limits, blocked) = (config.limits.clone(), credentials.blocked.subscribe());
+        let (stopping, stops) = watch::channel(false);
+        let admin = Admin {
+            store: data.as_ref().map(|data| data.rows.clone()),
+            sequencer: sequencer.as_ref().map(JoinHandle::abort_handle),
+            peers: away,
+            stopping: stops,
+        };
+        Ok(Server {
+            config: config.clone(),
+            credentials: Arc::new(credentials),
+            arrivals,
+            sockets,
+            serving: Serving { routes, rows, names, limits, blocked },
+            public,
+            admin,
+            stopping,
+            sequencer,
+        })
     }
 
-    /// Serves until `stop` completes, then lets calls in progress finish.
+    /// Serves until `stop` completes, lets calls in progress finish, and ends when everything is written.
     ///
     /// # Errors
     /// [`ServeError::Transport`].
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let accepting = self.arrivals.listen(self.grpc_listener, self.acceptor);
-        let http = tokio::spawn(async move { axum::serve(self.http_listener, self.router).await });
-        let served = self.serving.run(self.arrivals, stop).await;
-        accepting.abort();
-        http.abort();
+        let Server { config, credentials, arrivals, sockets, serving, public, admin, stopping, sequencer } = self;
+        let Sockets { grpc, http, internal, admin: admin_socket } = sockets;
+        let mut tasks = vec![arrivals.listen(grpc, credentials.callers.subscribe(), Door::Callers)];
+        if let (Some(listener), Some(known)) = (internal, &credentials.services) {
+            tasks.push(arrivals.listen(listener, known.acceptor.subscribe(), Door::Services));
+        }
+        for (listener, router) in [(http, public), (admin_socket, Some(admin::router(admin)))] {
+            if let (Some(listener), Some(router)) = (listener, router) {
+                tasks.push(tokio::spawn(async move {
+                    if let Err(error) = axum::serve(listener, router).await {
+                        tracing::error!(%error, "HTTP ended");
+                    }
+                }));
+            }
+        }
+        tasks.push(tokio::spawn(runtime::reload::watch(Credentials::files(&config), {
+            let config = config.clone();
+            move || credentials.renew(&config).map_err(|e| e.to_string())
+        })));
+        let stop = async move {
+            stop.await;
+            stopping.send_replace(true);
+        };
+        let served = serving.run(arrivals, stop).await;
+        for task in tasks {
+            task.abort();
+            let _aborted = task.await;
+        }
+        if let Some(sequencer) = sequencer
+            && tokio::time::timeout(Duration::from_secs(u64::from(config.limits.drain_secs)), sequencer).await.is_err()
+        {
+            tracing::warn!("the sequencer had not ended");
+        }
         Ok(served?)
     }
 }

@@ -1,0 +1,25 @@
+//! The same scenarios as `tests/it`, with each service in a server of its own: own doors, own data, mTLS between them.
+
+use integration_tests::world::Shape;
+
+/// How the services are divided here.
+pub const SHAPE: Shape = Shape::Apart;
+
+#[path = "../it/access.rs"]
+mod access;
+#[path = "../it/bad_input.rs"]
+mod bad_input;
+#[path = "../it/public.rs"]
+mod public;
+#[path = "../it/readings.rs"]
+mod readings;
+#[path = "../it/second_implementation.rs"]
+mod second_implementation;
+#[path = "../it/statements.rs"]
+mod statements;
+#[path = "../it/story.rs"]
+mod story;
+#[path = "../it/support.rs"]
+mod support;
+#[path = "../it/untp.rs"]
+mod untp;

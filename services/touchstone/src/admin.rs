@@ -1,0 +1,74 @@
+//! For those who run it: does it live, is it ready, whom does it miss.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use runtime::config::Service;
+use store::{Namespace, Part, RegistryStore};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tonic::transport::Channel;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+/// Longest wait for a store or a peer to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What readiness rests on.
+#[derive(Clone)]
+pub struct Admin {
+    /// The store, where this process has one.
+    pub store: Option<Arc<dyn RegistryStore>>,
+    /// The sequencer, where the log is here.
+    pub sequencer: Option<AbortHandle>,
+    /// Services in other processes.
+    pub peers: Vec<(Service, Channel)>,
+    /// True once the process was asked to end.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// The routes: `/healthz` (it answers), `/readyz` (it can do its work).
+pub fn router(admin: Admin) -> Router {
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready)).with_state(admin)
+}
+
+/// 200 when everything of its own works, 503 otherwise; one line each. A peer that is away is told, and does not make
+/// this process unready: what needs no peer is still done, and the rest says UNAVAILABLE.
+async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
+    let mut own = vec![("serving", if *admin.stopping.borrow() { Err("was asked to end".to_owned()) } else { Ok(()) })];
+    if let Some(store) = &admin.store {
+        let read = tokio::time::timeout(PATIENCE, store.get(&Part::log(), Namespace::Head, b"fence")).await;
+        own.push((
+            "store",
+            match read {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("does not answer".into()),
+            },
+        ));
+    }
+    if let Some(sequencer) = &admin.sequencer {
+        let ended = sequencer.is_finished();
+        own.push(("sequencer", if ended { Err("has ended: another process may have the log".into()) } else { Ok(()) }));
+    }
+    let code =
+        if own.iter().all(|(_, state)| state.is_ok()) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut lines = String::new();
+    for (what, state) in own {
+        let _infallible = writeln!(lines, "{what}: {}", state.err().unwrap_or_else(|| "ok".into()));
+    }
+    for (service, channel) in &admin.peers {
+        let mut health = HealthClient::new(channel.clone());
+        let state = match tokio::time::timeout(PATIENCE, health.check(HealthCheckRequest::default())).await {
+            Ok(Ok(_)) => "ok",
+            Ok(Err(_)) | Err(_) => "away: it does not answer",
+        };
+        let _infallible = writeln!(lines, "peer {}: {state}", service.word());
+    }
+    (code, lines)
+}

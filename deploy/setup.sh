@@ -7,10 +7,11 @@ need() { missing="$missing $1"; }
 
 command -v cc >/dev/null 2>&1 && command -v c++ >/dev/null 2>&1 && command -v make >/dev/null 2>&1 || need build-essential
 command -v git >/dev/null 2>&1 || need git
-# bindgen reads RocksDB's header with libclang.
+# bindgen reads RocksDB's header with libclang. libclang-cpp is another library, which other packages bring.
 libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] && return 0
     for found in /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* /usr/lib64/libclang*.so*; do
+        case "$found" in *libclang-cpp*) continue ;; esac
         [ -e "$found" ] && return 0
     done
     return 1

@@ -76,7 +76,7 @@ async fn an_empty_request_is_told_every_required_field() {
             let others = required(&method.input()).into_iter().filter(|other| other.name() != field.name());
             let members = required(&inner).into_iter().map(|member| format!("{}.{}", field.name(), member.name()));
             let expected = sorted(others.map(|other| other.name().to_owned()).chain(members));
-            let answer = refused(call(&client, &path, request.encode_to_vec()).await);
+            let answer = refused(call(client, &path, request.encode_to_vec()).await);
             assert_eq!((answer.reason.as_str(), answer.fields), ("REQUEST_INVALID", expected), "{path}");
         }
     }
@@ -463,16 +463,16 @@ async fn once<Q: Message + Clone>(
     request: Q,
     other: impl FnOnce(&mut Q),
 ) {
-    let first = call(&client, &path, request.encode_to_vec()).await.expect("carried out");
+    let first = call(client, &path, request.encode_to_vec()).await.expect("carried out");
     assert_eq!(first.len(), 1, "{path}");
-    let again = call(&client, &path, request.encode_to_vec()).await.expect("answered again");
+    let again = call(client, &path, request.encode_to_vec()).await.expect("answered again");
     assert_eq!(again, first, "{path}");
     let mut changed = request.clone();
     other(&mut changed);
     assert_ne!(changed.encode_to_vec(), request.encode_to_vec(), "{path}");
     let answer: Refused = support::refused_call(client, &path, &changed).await;
     assert_eq!((answer.code, answer.reason.as_str()), (Code::InvalidArgument, "REQUEST_ID_REUSED"), "{path}");
-    let again = call(&client, &path, request.encode_to_vec()).await.expect("answered again");
+    let again = call(client, &path, request.encode_to_vec()).await.expect("answered again");
     assert_eq!(again, first, "{path}");
     covered.insert(path);
 }

@@ -12,8 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use record::certificate::Certificate;
 use record::statement::{Content, SignedStatement};
 
+use self::arrangement::{Recognition, recognition};
 use self::court::{Court, Stop};
-use self::log::Roots;
+use self::log::Placed;
 use crate::bundle::{Bundle, BundleError};
 use crate::trust::Trust;
 use crate::verdict::{Check, Code, Verdict};
@@ -32,10 +33,39 @@ pub struct Question {
     pub production: Option<Timestamp>,
 }
 
+/// A bundle with every signature, proof and path checked under a trust: what no question can change. Made only by
+/// [`examine`]; a question is then answered without another look at a signature.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    found: Court,
+    /// What questions are asked of; absent where the examination stopped.
+    open: Option<Open>,
+}
+
+#[derive(Debug, Clone)]
+struct Open {
+    certificate: Certificate,
+    placed: Placed,
+    recognition: Recognition,
+    status_time: Timestamp,
+    party: String,
+    max_age: SignedDuration,
+}
+
 /// Judges a bundle file; a file that cannot be read gets a verdict too.
 pub fn judge_file(bytes: &[u8], trust: &Trust, question: &Question) -> Verdict {
+    examine_file(bytes, trust).judge(question)
+}
+
+/// Judges a bundle under the trust of the verifier.
+pub fn judge(bundle: &Bundle, trust: &Trust, question: &Question) -> Verdict {
+    examine(bundle, trust).judge(question)
+}
+
+/// Examines a bundle file; of one that cannot be read, that is what was found.
+pub fn examine_file(bytes: &[u8], trust: &Trust) -> Examined {
     match Bundle::from_bytes(bytes) {
-        Ok(bundle) => judge(&bundle, trust, question),
+        Ok(bundle) => examine(&bundle, trust),
         Err(error) => {
             let remedy = match error {
                 BundleError::Other { .. } => {
@@ -43,36 +73,59 @@ pub fn judge_file(bytes: &[u8], trust: &Trust, question: &Question) -> Verdict {
                 }
                 _ => "Obtain the file again from its sender or from the registry.",
             };
-            let mut court = Court::new(question);
+            let mut court = Court::new();
             court.contradicted(Check::Signature, Code::BundleUnreadable, "bundle format", error.to_string(), remedy);
-            court.close()
+            Examined { found: court, open: None }
         }
     }
 }
 
-/// Judges a bundle under the trust of the verifier.
-pub fn judge(bundle: &Bundle, trust: &Trust, question: &Question) -> Verdict {
-    let mut court = Court::new(question);
+/// Examines a bundle under the trust of the verifier.
+pub fn examine(bundle: &Bundle, trust: &Trust) -> Examined {
+    let mut court = Court::new();
     // What cannot be read, or is not signed, or is not in the log says nothing that could be judged further.
-    let _stopped = court.hear(bundle, trust);
-    court.close()
+    let open = court.hear(bundle, trust).ok();
+    Examined { found: court, open }
 }
+
+impl Examined {
+    /// Answers a question of the party that the trust names.
+    pub fn judge(&self, question: &Question) -> Verdict {
+        self.judge_for(self.open.as_ref().map_or("", |open| &open.party), question)
+    }
+
+    /// Answers a question of another party that trusts the same.
+    pub fn judge_for(&self, party: &str, question: &Question) -> Verdict {
+        let mut court = self.found.clone();
+        if let Some(open) = &self.open {
+            let state = court.state(&open.certificate, &open.placed, question);
+            court.goods(&open.certificate, state, question.production);
+            court.arrangement(&open.certificate, &open.recognition, party, question.as_of);
+            court.freshness(open.max_age, open.status_time, question.now);
+        }
+        court.close(question.as_of)
+    }
+}
+
 struct Signed<T> {
     statement: SignedStatement,
     content: T,
 }
 
-impl Court<'_> {
-    fn hear(&mut self, bundle: &Bundle, trust: &Trust) -> Result<(), Stop> {
+impl Court {
+    fn hear(&mut self, bundle: &Bundle, trust: &Trust) -> Result<Open, Stop> {
         let (certificate, signer) = self.signature(bundle)?;
         let (roots, placed) = self.log(bundle, trust)?;
         self.signer_key(&certificate, &signer, bundle, trust, placed.log_time);
         self.accreditation(&certificate, &signer, bundle, trust, &roots, &placed);
-        let state = self.state(&certificate.content, &placed);
-        self.goods(&certificate.content, state);
-        self.arrangement(&certificate.content, bundle, trust, &roots);
-        self.freshness(trust, &roots);
-        Ok(())
+        Ok(Open {
+            certificate: certificate.content,
+            placed,
+            recognition: recognition(bundle, trust, &roots),
+            status_time: roots.latest.time,
+            party: trust.party.clone(),
+            max_age: trust.max_age,
+        })
     }
 
     fn signature(&mut self, bundle: &Bundle) -> Result<(Signed<Certificate>, X509), Stop> {
@@ -115,14 +168,13 @@ impl Court<'_> {
         if let Err(error) = statement.verify(signer.public_key()) {
             return Err(invalid(self, format!("the signature does not fit the bytes: {error}")));
         }
-        self.verdict.certificate = Some(content.id.clone());
-        self.verdict.log_index = Some(bundle.certificate.index);
+        self.certificate = Some(content.id.clone());
+        self.log_index = Some(bundle.certificate.index);
         self.established(Check::Signature, format!("signed by {} with key {}", statement.issuer(), statement.kid()));
         Ok((Signed { statement, content: *content }, signer))
     }
 
-    fn freshness(&mut self, trust: &Trust, roots: &Roots) {
-        let (now, made) = (self.question.now, roots.latest.time);
+    fn freshness(&mut self, max_age: SignedDuration, made: Timestamp, now: Timestamp) {
         let age = now.duration_since(made);
         if age < -CLOCK_SKEW {
             self.open(
@@ -132,15 +184,12 @@ impl Court<'_> {
                 format!("the status is of {made}, your clock says {now}"),
                 "Set your clock, or give the right --now.",
             );
-        } else if age > trust.max_age {
+        } else if age > max_age {
             self.open(
                 Check::Freshness,
                 Code::StatusStale,
                 "max_age_hours",
-                format!(
-                    "the status is of {made}, older at {now} than the {} hours you accept",
-                    trust.max_age.as_hours()
-                ),
+                format!("the status is of {made}, older at {now} than the {} hours you accept", max_age.as_hours()),
                 "Obtain a fresh bundle: stale never means valid.",
             );
         } else {

@@ -8,6 +8,6 @@ pub mod trust;
 pub mod verdict;
 
 pub use bundle::{Bundle, BundleError};
-pub use judge::{Question, judge, judge_file};
+pub use judge::{Examined, Question, examine, examine_file, judge, judge_file};
 pub use trust::{Introduction, Trust, TrustError};
 pub use verdict::{Check, Code, Fact, FactState, Outcome, Reason, Verdict};

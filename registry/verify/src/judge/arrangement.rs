@@ -5,7 +5,7 @@ use record::arrangement::Arrangement;
 use record::certificate::Certificate;
 use record::json::Digest;
 use record::statement::Content;
-use record::status::State;
+use record::status::{State, StatusRecord};
 
 use super::court::Court;
 use super::log::Roots;
@@ -14,49 +14,71 @@ use crate::bundle::{ArrangementProof, Bundle, StatementProof};
 use crate::trust::Trust;
 use crate::verdict::{Check, Code, Outcome};
 
-impl Court<'_> {
-    pub(super) fn arrangement(&mut self, content: &Certificate, bundle: &Bundle, trust: &Trust, roots: &Roots) {
-        let Some(proof) = &bundle.arrangement else {
-            return self.open(
-                Check::Arrangement,
-                Code::ArrangementMissing,
-                "recognition",
-                "the bundle carries no arrangement: whether you recognise this certificate was not judged".into(),
-                "Ask the registry for a bundle with your arrangement.",
-            );
-        };
-        let arrangement = match arrangement_of(proof, trust, roots, self.question.as_of) {
-            Ok(arrangement) => arrangement,
-            Err(ArrangementProblem::Invalid(problem)) => {
+/// What a bundle says of recognition, with all signatures checked.
+#[derive(Debug, Clone)]
+pub(super) enum Recognition {
+    /// It carries no arrangement.
+    Missing,
+    /// Not signed by both parties, or not about each other.
+    Invalid(String),
+    /// Signed by both, with the states of the two statements.
+    Signed { arrangement: Box<Arrangement>, states: [(&'static str, StatusRecord); 2] },
+}
+
+impl Court {
+    pub(super) fn arrangement(
+        &mut self,
+        content: &Certificate,
+        recognition: &Recognition,
+        party: &str,
+        as_of: Timestamp,
+    ) {
+        let (arrangement, states) = match recognition {
+            Recognition::Missing => {
+                return self.open(
+                    Check::Arrangement,
+                    Code::ArrangementMissing,
+                    "recognition",
+                    "the bundle carries no arrangement: whether you recognise this certificate was not judged".into(),
+                    "Ask the registry for a bundle with your arrangement.",
+                );
+            }
+            Recognition::Invalid(problem) => {
                 return self.contradicted(
                     Check::Arrangement,
                     Code::ArrangementInvalid,
                     "signed by both parties",
-                    problem,
+                    problem.clone(),
                     "Ask for a bundle with an arrangement that both parties signed.",
                 );
             }
-            Err(ArrangementProblem::NotActive(problem)) => {
+            Recognition::Signed { arrangement, states } => (arrangement, states),
+        };
+        // Either party ends it by an event on its own statement.
+        for (what, record) in states {
+            if let Some(step) = record.at(as_of)
+                && step.state != State::Active
+            {
                 return self.contradicted(
                     Check::Arrangement,
                     Code::ArrangementNotActive,
                     "state of the arrangement",
-                    problem,
+                    format!("the {what} is {} since {}: {}", step.state.word(), step.effective, step.reason),
                     "Ask your authority which arrangement is in force.",
                 );
             }
-        };
-        self.verdict.arrangement = Some(arrangement.id.clone());
-        if arrangement.asking_party != trust.party {
+        }
+        self.arrangement = Some(arrangement.id.clone());
+        if arrangement.asking_party != party {
             return self.contradicted(
                 Check::Arrangement,
                 Code::ArrangementOtherParty,
                 "askingParty",
-                format!("the arrangement is that of {}, you are {}", arrangement.asking_party, trust.party),
+                format!("the arrangement is that of {}, you are {party}", arrangement.asking_party),
                 "Ask the registry for a bundle with your arrangement.",
             );
         }
-        match clause_against(&arrangement, content, self.question.as_of) {
+        match clause_against(arrangement, content, as_of) {
             Some((clause, message)) => {
                 return self.contradicted(
                     Check::Arrangement,
@@ -66,10 +88,9 @@ impl Court<'_> {
                     "Only an extension of the arrangement could change this.",
                 );
             }
-            None => self
-                .established(Check::Arrangement, format!("covered by {} at {}", arrangement.id, self.question.as_of)),
+            None => self.established(Check::Arrangement, format!("covered by {} at {as_of}", arrangement.id)),
         }
-        self.data(&arrangement, content);
+        self.data(arrangement, content);
     }
 
     fn data(&mut self, arrangement: &Arrangement, content: &Certificate) {
@@ -160,50 +181,37 @@ impl Court<'_> {
     }
 }
 
-enum ArrangementProblem {
-    Invalid(String),
-    NotActive(String),
+/// Checks the signatures of both parties, and that the statements are about each other.
+pub(super) fn recognition(bundle: &Bundle, trust: &Trust, roots: &Roots) -> Recognition {
+    match &bundle.arrangement {
+        None => Recognition::Missing,
+        Some(proof) => signed_by_both(proof, trust, roots).unwrap_or_else(Recognition::Invalid),
+    }
 }
 
-fn arrangement_of(
-    proof: &ArrangementProof,
-    trust: &Trust,
-    roots: &Roots,
-    as_of: Timestamp,
-) -> Result<Arrangement, ArrangementProblem> {
-    let invalid = |problem: String| ArrangementProblem::Invalid(problem);
+fn signed_by_both(proof: &ArrangementProof, trust: &Trust, roots: &Roots) -> Result<Recognition, String> {
     let read = |proof: &StatementProof, what: &str| {
         let (statement, party, placed) =
-            read_signed(proof, &trust.arrangement_parties, roots).map_err(|e| invalid(format!("{what}: {e}")))?;
+            read_signed(proof, &trust.arrangement_parties, roots).map_err(|e| format!("{what}: {e}"))?;
         if party != statement.issuer() {
-            return Err(invalid(format!("{what}: signed under {party}, issued in the name of {}", statement.issuer())));
+            return Err(format!("{what}: signed under {party}, issued in the name of {}", statement.issuer()));
         }
-        Ok((statement, placed))
+        Ok((statement, placed.record))
     };
-    let (statement, placed) = read(&proof.arrangement, "arrangement")?;
-    let (accepted, accepted_placed) = read(&proof.acceptance, "acceptance")?;
+    let (statement, state) = read(&proof.arrangement, "arrangement")?;
+    let (accepted, accepted_state) = read(&proof.acceptance, "acceptance")?;
     let (Content::Arrangement(arrangement), Content::ArrangementAcceptance(acceptance)) =
         (statement.content(), accepted.content())
     else {
-        return Err(invalid("the statements enclosed are no arrangement and acceptance".into()));
+        return Err("the statements enclosed are no arrangement and acceptance".into());
     };
     if acceptance.digest != Digest::of(&proof.arrangement.entry) || acceptance.issuer != arrangement.providing_party {
-        return Err(invalid("the acceptance is of another arrangement, or of another party".into()));
+        return Err("the acceptance is of another arrangement, or of another party".into());
     }
-    // Either party ends it by an event on its own statement.
-    for (what, placed) in [("arrangement", placed), ("acceptance", accepted_placed)] {
-        if let Some(step) = placed.record.at(as_of)
-            && step.state != State::Active
-        {
-            return Err(ArrangementProblem::NotActive(format!(
-                "the {what} is {} since {}: {}",
-                step.state.word(),
-                step.effective,
-                step.reason
-            )));
-        }
-    }
-    Ok(Arrangement::clone(arrangement))
+    Ok(Recognition::Signed {
+        arrangement: arrangement.clone(),
+        states: [("arrangement", state), ("acceptance", accepted_state)],
+    })
 }
 
 /// The first clause that does not cover the certificate, with the nearest cover.

@@ -19,12 +19,13 @@ pub(super) struct Roots {
 }
 
 /// A statement whose place, log time and state are proved.
+#[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub(super) log_time: Timestamp,
     pub(super) record: StatusRecord,
 }
 
-impl Court<'_> {
+impl Court {
     pub(super) fn log(&mut self, bundle: &Bundle, trust: &Trust) -> Result<(Roots, Placed), Stop> {
         let roots = self.roots(bundle, trust)?;
         let placed = match place(&bundle.certificate, &roots) {
@@ -59,9 +60,9 @@ impl Court<'_> {
             );
             return Err(Stop);
         }
-        self.verdict.log_time = Some(placed.log_time);
-        self.verdict.status_time = Some(roots.latest.time);
-        self.verdict.fresh_until = roots.latest.time.checked_add(trust.max_age).ok();
+        self.log_time = Some(placed.log_time);
+        self.status_time = Some(roots.latest.time);
+        self.fresh_until = roots.latest.time.checked_add(trust.max_age).ok();
         self.established(
             Check::Log,
             format!(

@@ -15,7 +15,7 @@ use crate::bundle::{Bundle, StatementProof};
 use crate::trust::Trust;
 use crate::verdict::{Check, Code};
 
-impl Court<'_> {
+impl Court {
     pub(super) fn signer_key(
         &mut self,
         certificate: &Signed<Certificate>,

@@ -1,16 +1,18 @@
 //! State at the date asked about, and what it means for the goods.
 
+use jiff::Timestamp;
 use record::certificate::Certificate;
 use record::status::{GoodsRule, State, Transition};
 
+use super::Question;
 use super::court::Court;
 use super::log::Placed;
 use crate::verdict::{Check, Code, FactState, Outcome};
 
-impl Court<'_> {
+impl Court {
     /// The transition in force at the date asked about, when it leaves a question to the goods rule.
-    pub(super) fn state(&mut self, content: &Certificate, placed: &Placed) -> Option<Transition> {
-        let as_of = self.question.as_of;
+    pub(super) fn state(&mut self, content: &Certificate, placed: &Placed, question: &Question) -> Option<Transition> {
+        let as_of = question.as_of;
         if as_of < placed.log_time {
             self.contradicted(
                 Check::State,
@@ -39,7 +41,7 @@ impl Court<'_> {
         match placed.record.at(as_of) {
             Some(step) if step.state != State::Active => Some(step.clone()),
             _ => {
-                let ahead = as_of.duration_since(self.question.now) > super::CLOCK_SKEW;
+                let ahead = as_of.duration_since(question.now) > super::CLOCK_SKEW;
                 if as_of < placed.log_time || as_of < content.valid_from || as_of >= content.valid_until {
                     // Contradicted above.
                 } else if ahead {
@@ -47,7 +49,7 @@ impl Court<'_> {
                         Check::State,
                         Code::DateAhead,
                         "state at the date asked about",
-                        format!("{as_of} is after your clock's {}: a state then cannot be known", self.question.now),
+                        format!("{as_of} is after your clock's {}: a state then cannot be known", question.now),
                         "Ask about today or an earlier date, or again on that day with a fresh bundle.",
                     );
                 } else {
@@ -58,9 +60,8 @@ impl Court<'_> {
         }
     }
 
-    pub(super) fn goods(&mut self, content: &Certificate, step: Option<Transition>) {
+    pub(super) fn goods(&mut self, content: &Certificate, step: Option<Transition>, production: Option<Timestamp>) {
         let measured = &content.assessment().measurement;
-        let production = self.question.production;
         if let Some(Transition { state, effective, goods_rule, reason, .. }) = step {
             let code = match state {
                 State::Suspended => Code::CertificateSuspended,

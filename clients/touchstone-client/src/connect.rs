@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use proto::certification::certification_service_client::CertificationServiceClient;
@@ -14,7 +15,9 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint, Uri};
+use tower::Service;
 
 use crate::ClientError;
 
@@ -57,9 +60,38 @@ impl Addresses {
     }
 }
 
+/// W3C `traceparent` of the call that is being made; `None` where nobody traces it.
+type Trace = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// A channel to a service, whose calls name the trace that they belong to.
+#[derive(Clone)]
+pub struct Line {
+    channel: Channel,
+    trace: Option<Trace>,
+}
+
+impl Service<http::Request<Body>> for Line {
+    type Response = http::Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = tonic::transport::channel::ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.channel.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let parent = self.trace.as_ref().and_then(|trace| trace()).and_then(|parent| parent.try_into().ok());
+        if let Some(parent) = parent {
+            request.headers_mut().insert("traceparent", parent);
+        }
+        self.channel.call(request)
+    }
+}
+
 /// Typed clients of every service; services at one address share one connection.
 #[derive(Clone)]
 pub struct Client {
+    trace: Option<Trace>,
     metering: Channel,
     footprint: Channel,
     certification: Channel,
@@ -94,6 +126,7 @@ impl Client {
             }
         };
         Ok(Client {
+            trace: None,
             metering: channel(&addresses.metering)?,
             footprint: channel(&addresses.footprint)?,
             certification: channel(&addresses.certification)?,
@@ -102,42 +135,53 @@ impl Client {
         })
     }
 
+    /// The same, and every call names the trace that it belongs to: `parent` gives its W3C `traceparent`
+    /// (<https://www.w3.org/TR/trace-context/>), for example from the span that is current.
+    pub fn with_trace(mut self, parent: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        self.trace = Some(Arc::new(parent));
+        self
+    }
+
+    fn line(&self, channel: &Channel) -> Line {
+        Line { channel: channel.clone(), trace: self.trace.clone() }
+    }
+
     /// Sites, instruments, evidence.
-    pub fn metering(&self) -> MeteringServiceClient<Channel> {
-        MeteringServiceClient::new(self.metering.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    pub fn metering(&self) -> MeteringServiceClient<Line> {
+        MeteringServiceClient::new(self.line(&self.metering)).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// Footprints.
-    pub fn footprint(&self) -> FootprintServiceClient<Channel> {
-        FootprintServiceClient::new(self.footprint.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    pub fn footprint(&self) -> FootprintServiceClient<Line> {
+        FootprintServiceClient::new(self.line(&self.footprint)).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// Applications.
-    pub fn certification(&self) -> CertificationServiceClient<Channel> {
-        CertificationServiceClient::new(self.certification.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    pub fn certification(&self) -> CertificationServiceClient<Line> {
+        CertificationServiceClient::new(self.line(&self.certification)).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// The log.
-    pub fn registry(&self) -> RegistryServiceClient<Channel> {
-        RegistryServiceClient::new(self.registry.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    pub fn registry(&self) -> RegistryServiceClient<Line> {
+        RegistryServiceClient::new(self.line(&self.registry)).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// Verdicts.
-    pub fn verification(&self) -> VerificationServiceClient<Channel> {
-        VerificationServiceClient::new(self.verification.clone()).max_decoding_message_size(MAX_MESSAGE_BYTES)
+    pub fn verification(&self) -> VerificationServiceClient<Line> {
+        VerificationServiceClient::new(self.line(&self.verification)).max_decoding_message_size(MAX_MESSAGE_BYTES)
     }
 
     /// The channel to the service of an RPC's `path` (`/touchstone.metering.v1.…`), for callers without a typed client.
-    pub fn channel(&self, path: &str) -> Channel {
+    pub fn channel(&self, path: &str) -> Line {
         let package = path.trim_start_matches("/touchstone.").split('.').next();
-        match package {
+        let channel = match package {
             Some("footprint") => &self.footprint,
             Some("certification") => &self.certification,
             Some("registry") => &self.registry,
             Some("verification") => &self.verification,
             _ => &self.metering,
-        }
-        .clone()
+        };
+        self.line(channel)
     }
 }
 

@@ -6,7 +6,7 @@ mod connect;
 mod error;
 mod signer;
 
-pub use connect::{Addresses, Client, Identity};
+pub use connect::{Addresses, Client, Identity, Line};
 pub use error::ClientError;
 pub use signer::StatementSigner;
 

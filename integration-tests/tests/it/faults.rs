@@ -17,11 +17,12 @@ use record::media;
 use record::registry::{Anchor, AnchorRole};
 use record::statement::{Heading, sign};
 use registry_service::{LogKeys, RegistryService};
+use runtime::connect::Peer;
 use runtime::{Caller, system_clock};
 use store::{
     Batch, Committed, Direction, FolderBlobs, Namespace, Page, Part, RegistryStore, RocksStore, StoreError, Token,
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 use touchstone::identities::Authority;
 use touchstone_client::new_request_id;
@@ -188,8 +189,8 @@ async fn a_site_is_made_once_whatever_fails() {
     assert_eq!(listed, made);
 }
 
-fn nobody() -> Channel {
-    Endpoint::from_static("http://127.0.0.1:1").connect_lazy()
+fn nobody() -> Peer {
+    Peer::from(Endpoint::from_static("http://127.0.0.1:1").connect_lazy())
 }
 
 struct Keys {
@@ -229,6 +230,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         // No epoch falls into the test: its calls to the store are those of the registration.
         min_epoch: Duration::from_secs(600),
         max_epoch: Duration::from_secs(600),
+        stopping: tokio::sync::watch::channel(false).1,
     })
     .await
     .map(|(service, _sequencer)| service)

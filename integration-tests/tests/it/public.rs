@@ -173,10 +173,7 @@ async fn the_page_of_a_certificate_shows_the_state_of_today() {
     assert_eq!(ok(&told.stage, "/healthz").await, b"ok\n");
 }
 
-async fn reflect(
-    client: &mut ServerReflectionClient<tonic::transport::Channel>,
-    ask: MessageRequest,
-) -> MessageResponse {
+async fn reflect(client: &mut ServerReflectionClient<touchstone_client::Line>, ask: MessageRequest) -> MessageResponse {
     let request = ServerReflectionRequest { host: String::new(), message_request: Some(ask) };
     let mut answers =
         client.server_reflection_info(tokio_stream::iter([request])).await.expect("reflection").into_inner();

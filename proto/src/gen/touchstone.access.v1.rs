@@ -20,7 +20,7 @@ pub enum ErrorReason {
     MethodUnknown = 6,
     /// The message is compressed in a way that is not understood. Send it uncompressed.
     CompressionUnsupported = 7,
-    /// Health was asked of a service that does not run here. Reflection lists those that do.
+    /// Health was asked of a service that does not run here. Ask reflection which do.
     ServiceUnknown = 8,
     /// No answer within the time that the caller or the server gives. Ask for less at once, or send the same request_id again.
     DeadlinePassed = 9,

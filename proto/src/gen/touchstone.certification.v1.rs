@@ -1096,7 +1096,7 @@ pub enum ErrorReason {
     RequestInvalid = 1,
     /// request_id was used before with another request. Use a new UUID4 for a new change.
     RequestIdReused = 2,
-    /// The resource belongs to another organisation. Only its own people may use it.
+    /// The resource belongs to another organisation. Have its own people do it.
     OtherOrganization = 5,
     /// No such resource. Check the name in metadata.
     NotFound = 6,
@@ -1108,15 +1108,15 @@ pub enum ErrorReason {
     Internal = 9,
     /// A service that this one needs did not answer. Try again after the delay in RetryInfo.
     PeerUnavailable = 10,
-    /// The application is not in a state that allows this step. metadata says where it stands and what is possible.
+    /// The application is not in a state that allows this step. Read in metadata where it stands and what the step needs.
     StateNotAllowed = 11,
     /// The recomputed statement differs from the one applied with. Find the difference before going on.
     RecomputedDiffers = 12,
-    /// Review and decision need two persons (ISO/IEC 17065, 7.6.2). Another person must decide.
+    /// Review and decision need two persons (ISO/IEC 17065, 7.6.2). Have another person decide.
     SamePerson = 13,
-    /// The application was made to another body.
+    /// The application was made to another body. Have that body do it.
     NotThisBody = 14,
-    /// The log holds no such certificate at that leaf, or it certifies another footprint.
+    /// The log holds no such certificate at that leaf, or it certifies another footprint. Register it first, or name its own leaf.
     CertificateNotRegistered = 15,
 }
 impl ErrorReason {

@@ -9,7 +9,7 @@ pub enum ErrorReason {
     RequestInvalid = 1,
     /// request_id was used before with another request. Use a new UUID4 for a new change.
     RequestIdReused = 2,
-    /// The resource belongs to another organisation. Only its own people may use it.
+    /// The resource belongs to another organisation. Have its own people do it.
     OtherOrganization = 5,
     /// No such resource. Check the name in metadata.
     NotFound = 6,
@@ -21,11 +21,11 @@ pub enum ErrorReason {
     Internal = 9,
     /// A service that this one needs did not answer. Try again after the delay in RetryInfo.
     PeerUnavailable = 10,
-    /// The plant file is not valid; details list each problem by line or path.
+    /// The plant file is not valid; details list each problem by line or path. Correct them and send again.
     PlantFileInvalid = 11,
-    /// The evidence lacks something the plant file refers to: an instrument, a stock, an analysis. metadata names it.
+    /// The evidence lacks something the plant file refers to: an instrument, a stock, an analysis; metadata says where. Send it, or correct the plant file.
     EvidenceIncomplete = 12,
-    /// Readings fall outside every valid calibration of their instrument and the method refuses such readings. Record the calibration.
+    /// Readings fall outside every valid calibration of their instrument and the method refuses such readings, or the instrument states no maximum permissible error to use instead. Record the calibration.
     CalibrationMissing = 13,
 }
 impl ErrorReason {

@@ -9,7 +9,7 @@ pub enum ErrorReason {
     RequestInvalid = 1,
     /// request_id was used before with another request. Use a new UUID4 for a new change.
     RequestIdReused = 2,
-    /// The resource belongs to another organisation. Only its own people may use it.
+    /// The resource belongs to another organisation. Have its own people do it.
     OtherOrganization = 5,
     /// No such resource. Check the name in metadata.
     NotFound = 6,
@@ -21,7 +21,7 @@ pub enum ErrorReason {
     Internal = 9,
     /// A service that this one needs did not answer. Try again after the delay in RetryInfo.
     PeerUnavailable = 10,
-    /// A batch as a whole cannot be read: no such instrument, another unit, too many rows, or a step that does not divide. metadata names the batch.
+    /// A batch that the stream may not have: it is beyond 100,000 batches; metadata has its position. Send the rest in another stream.
     ReadingBatchInvalid = 11,
     /// The instrument named is not of a kind that makes such records. Name a weighbridge or belt weigher.
     InstrumentKindMismatch = 12,

@@ -170,7 +170,7 @@ pub enum ErrorReason {
     RequestInvalid = 1,
     /// request_id was used before with another request. Use a new UUID4 for a new change.
     RequestIdReused = 2,
-    /// The resource belongs to another organisation. Only its own people may use it.
+    /// The resource belongs to another organisation. Have its own people do it.
     OtherOrganization = 5,
     /// No such resource. Check the name in metadata.
     NotFound = 6,
@@ -184,11 +184,11 @@ pub enum ErrorReason {
     PeerUnavailable = 10,
     /// The statement is larger than 56 KiB, or its payload than 48 KiB. Link files by digest instead of carrying them.
     StatementTooLarge = 11,
-    /// Not a tagged COSE_Sign1 in strict CBOR with an empty unprotected header. metadata says what and where.
+    /// Not a tagged COSE_Sign1 in strict CBOR with an empty unprotected header; metadata says what and where. Use an encoder that writes deterministic CBOR (RFC 8949, 4.2).
     StatementMalformed = 12,
-    /// The payload does not fit the closed schema of its media type. metadata names the path.
+    /// The payload does not fit the closed schema of its media type; metadata names the path. Correct it and sign again.
     PayloadInvalid = 13,
-    /// The content type is none that this log registers. ARCHITECTURE.md lists them.
+    /// The content type is none that this log registers. Use one that ARCHITECTURE.md lists.
     MediaTypeUnknown = 14,
     /// The signature algorithm is not accepted. Use ES256 or Ed25519.
     AlgorithmUnsupported = 15,
@@ -196,32 +196,32 @@ pub enum ErrorReason {
     SignatureInvalid = 16,
     /// No accreditation or anchor in the log vouches for the signing key. Register it first.
     SignerUnknown = 17,
-    /// The signer's certificate does not lead to an anchor, or is not valid at the time of registration.
+    /// The signer's certificate does not lead to an anchor, or is not valid at the time of registration. Sign with one that the anchor's authority issued and that is valid now.
     SignerPathInvalid = 18,
-    /// Header and payload disagree on issuer, subject or key. metadata names the field.
+    /// Header and payload disagree on issuer, subject or key; metadata names the field. Sign again with a header that says what the payload says.
     HeaderMismatch = 19,
-    /// No accreditation statement in the log names this body.
+    /// No accreditation statement in the log names this body. Have its accreditation body register one first.
     AccreditationMissing = 20,
-    /// The body is accredited, but not for this scheme, product class, country, kind of attestation or date. metadata names the clause and the nearest cover.
+    /// The body is accredited, but not for this scheme, product class, country, kind of attestation or date; metadata names the clause and the nearest cover. Have the scope extended, or another body certify.
     AccreditationOutOfScope = 21,
-    /// The body's accreditation is suspended or withdrawn.
+    /// The body's accreditation is suspended or withdrawn. Ask the accreditation body why, and certify again once it is active.
     AccreditationNotActive = 22,
     /// The certificate names a footprint statement that the footprint service does not hold. Compute the footprint first.
     EvidenceUnknown = 23,
-    /// Another statement has this subject. A certificate is replaced only by its issuer.
+    /// Another statement has this subject, and a subject is used once; metadata has its leaf. Choose another id.
     SubjectInUse = 24,
-    /// A status event names a certificate or accreditation that is not in the log.
+    /// A status event or an acceptance names a statement that is not in the log. Register that first, or correct the name.
     SubjectUnknown = 25,
-    /// Only the issuer of a statement may change its state, and only the operator registers anchors.
+    /// Only the issuer of a statement may change its state, and only the operator registers anchors. Have whoever is entitled sign it.
     SignerNotEntitled = 26,
     /// The state cannot follow the present one: withdrawn and superseded are final, a change is dated no earlier than the one
     /// before, a return to active counts from registration on. metadata names the state or the date. Correct the event.
     StateNotAllowed = 27,
     /// No checkpoint or epoch covers the entry yet. Try again after the delay in RetryInfo.
     NotYetPublished = 28,
-    /// The log holds no such arrangement, or it has not been accepted by the other party.
+    /// The log holds no such arrangement, or it has not been accepted by the other party. Ask the supervisor of the providing country for its id.
     ArrangementUnknown = 29,
-    /// The caller's organisation is not the signer's. Each organisation registers what it signed itself.
+    /// The caller's organisation is not the signer's. Have the signer's own organisation register it.
     RegistrantMismatch = 30,
 }
 impl ErrorReason {
@@ -367,6 +367,19 @@ pub struct GetCheckpointResponse {
     #[prost(bytes = "vec", tag = "1")]
     pub checkpoint: ::prost::alloc::vec::Vec<u8>,
     /// C2SP checkpoint of the status log; empty before the first epoch.
+    #[prost(bytes = "vec", tag = "2")]
+    pub status_checkpoint: ::prost::alloc::vec::Vec<u8>,
+}
+/// Request of WatchCheckpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchCheckpointRequest {}
+/// Checkpoints published together.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchCheckpointResponse {
+    /// Signed note of the log (C2SP tlog-checkpoint).
+    #[prost(bytes = "vec", tag = "1")]
+    pub checkpoint: ::prost::alloc::vec::Vec<u8>,
+    /// Signed note of the status log; its latest epoch may cover fewer entries than the checkpoint.
     #[prost(bytes = "vec", tag = "2")]
     pub status_checkpoint: ::prost::alloc::vec::Vec<u8>,
 }
@@ -713,6 +726,37 @@ pub mod registry_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Streams the newest checkpoints of log and status log: those of now at once, then each pair as it is published. A
+        /// slow reader skips pairs. The stream ends when the server is asked to end: watch again.
+        pub async fn watch_checkpoint(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchCheckpointResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.registry.v1.RegistryService/WatchCheckpoint",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.registry.v1.RegistryService",
+                        "WatchCheckpoint",
+                    ),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Proves that the log of one size is a prefix of the log of another.
         pub async fn get_consistency_proof(
             &mut self,
@@ -906,6 +950,21 @@ pub mod registry_service_server {
             request: tonic::Request<super::GetCheckpointRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetCheckpointResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WatchCheckpoint method.
+        type WatchCheckpointStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchCheckpointResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Streams the newest checkpoints of log and status log: those of now at once, then each pair as it is published. A
+        /// slow reader skips pairs. The stream ends when the server is asked to end: watch again.
+        async fn watch_checkpoint(
+            &self,
+            request: tonic::Request<super::WatchCheckpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchCheckpointStream>,
             tonic::Status,
         >;
         /// Proves that the log of one size is a prefix of the log of another.
@@ -1289,6 +1348,54 @@ pub mod registry_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/touchstone.registry.v1.RegistryService/WatchCheckpoint" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchCheckpointSvc<T: RegistryService>(pub Arc<T>);
+                    impl<
+                        T: RegistryService,
+                    > tonic::server::ServerStreamingService<
+                        super::WatchCheckpointRequest,
+                    > for WatchCheckpointSvc<T> {
+                        type Response = super::WatchCheckpointResponse;
+                        type ResponseStream = T::WatchCheckpointStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchCheckpointRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RegistryService>::watch_checkpoint(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchCheckpointSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

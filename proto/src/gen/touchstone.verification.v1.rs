@@ -9,7 +9,7 @@ pub enum ErrorReason {
     RequestInvalid = 1,
     /// request_id was used before with another request. Use a new UUID4 for a new change.
     RequestIdReused = 2,
-    /// The resource belongs to another organisation. Only its own people may use it.
+    /// The resource belongs to another organisation. Have its own people do it.
     OtherOrganization = 5,
     /// No such resource. Check the name in metadata.
     NotFound = 6,
@@ -21,7 +21,7 @@ pub enum ErrorReason {
     Internal = 9,
     /// A service that this one needs did not answer. Try again after the delay in RetryInfo.
     PeerUnavailable = 10,
-    /// The log holds no such certificate.
+    /// The log holds no such certificate. Check its number, or have the holder hand over a bundle.
     CertificateUnknown = 11,
     /// The log holds no such accepted arrangement. Ask the supervisor of the providing country for its id.
     ArrangementUnknown = 12,

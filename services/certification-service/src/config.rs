@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use runtime::Clock;
+use runtime::connect::Peer;
 use store::RegistryStore;
-use tonic::transport::Channel;
 
 /// Everything the service is made from.
 pub struct Config {
@@ -13,9 +13,9 @@ pub struct Config {
     /// Time.
     pub clock: Clock,
     /// Holds the evidence that a body reviews.
-    pub metering: Channel,
+    pub metering: Peer,
     /// Holds the footprint applied with.
-    pub footprint: Channel,
+    pub footprint: Peer,
     /// Holds the certificate.
-    pub registry: Channel,
+    pub registry: Peer,
 }

@@ -18,13 +18,13 @@ use record::application::{Application, Decision, Review};
 use record::name;
 use record::statement::{Content, SignedStatement};
 use runtime::access::{Row, Who};
+use runtime::connect::Peer;
 use runtime::error::Finish;
 use runtime::once::{Begin, check_request_id};
 use runtime::resources::{Change, PageRequest};
 use runtime::{Caller, Clock, Refusal, Resources, Role};
 use store::{Batch, Committed, Direction, Namespace, Part, RegistryStore, keys};
 use tokio_stream::{Stream, StreamExt};
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
 use crate::config::Config;
@@ -60,9 +60,9 @@ pub struct CertificationService {
     resources: Resources,
     store: Arc<dyn RegistryStore>,
     clock: Clock,
-    metering: MeteringServiceClient<Channel>,
-    footprints: FootprintServiceClient<Channel>,
-    registry: RegistryServiceClient<Channel>,
+    metering: MeteringServiceClient<Peer>,
+    footprints: FootprintServiceClient<Peer>,
+    registry: RegistryServiceClient<Peer>,
 }
 
 fn work_list() -> Result<Part, Refusal> {

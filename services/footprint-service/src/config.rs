@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use runtime::Clock;
+use runtime::connect::Peer;
 use store::RegistryStore;
-use tonic::transport::Channel;
 
 /// Everything the service is made from.
 pub struct Config {
@@ -13,5 +13,5 @@ pub struct Config {
     /// Time.
     pub clock: Clock,
     /// Holds the evidence.
-    pub metering: Channel,
+    pub metering: Peer,
 }

@@ -12,13 +12,13 @@ use record::footprint::FootprintStatement;
 use record::name;
 use record::plant::Plant;
 use runtime::access::{Row, Who};
+use runtime::connect::Peer;
 use runtime::error::Finish;
 use runtime::once::{Begin, check_request_id};
 use runtime::resources::{Change, PageRequest};
 use runtime::{Caller, Clock, Refusal, Resources, Role};
 use store::{Batch, Committed, Namespace, Part, RegistryStore};
 use tokio_stream::StreamExt;
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use crate::config::Config;
@@ -41,7 +41,7 @@ pub struct FootprintService {
     resources: Resources,
     store: Arc<dyn RegistryStore>,
     clock: Clock,
-    metering: MeteringServiceClient<Channel>,
+    metering: MeteringServiceClient<Peer>,
 }
 
 fn digests() -> Result<Part, Refusal> {

@@ -1,9 +1,9 @@
 //! What the service needs to start.
 
-use tonic::transport::Channel;
+use runtime::connect::Peer;
 
 /// Everything the service is made from.
 pub struct Config {
     /// The registry.
-    pub registry: Channel,
+    pub registry: Peer,
 }

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use proto::registry::registry_service_client::RegistryServiceClient;
 use proto::registry::{GetCertificateRequest, GetCheckpointRequest, GetTileRequest};
-use tonic::transport::Channel;
+use runtime::connect::Peer;
 
 use crate::config::Config;
 use crate::{convert, error};
 
-type Registry = RegistryServiceClient<Channel>;
+type Registry = RegistryServiceClient<Peer>;
 
 /// Largest tile or entry bundle: 256 entries of 56 KiB.
 const MAX_TILE_BYTES: usize = 16 << 20;

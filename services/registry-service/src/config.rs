@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use cose::key::{PublicKey, SigningKey};
 use runtime::Clock;
+use runtime::connect::Peer;
 use store::{BlobStore, RegistryStore};
-use tonic::transport::Channel;
+use tokio::sync::watch;
 
 /// Keys of the log. The registry's operator holds them; no certification body's key is ever here.
 pub struct LogKeys {
@@ -33,11 +34,13 @@ pub struct Config {
     /// Tiles, and the last signed head.
     pub blobs: Arc<dyn BlobStore>,
     /// Knows the footprint statements that certificates name.
-    pub footprint: Channel,
+    pub footprint: Peer,
     /// Time.
     pub clock: Clock,
     /// Shortest time between two status epochs while the log grows.
     pub min_epoch: Duration,
     /// Longest time between two status epochs, also when nothing changed.
     pub max_epoch: Duration,
+    /// True once the process was asked to end: streams that nobody ends otherwise do.
+    pub stopping: watch::Receiver<bool>,
 }

@@ -26,6 +26,7 @@ use tlog::tree::MemoryTree;
 use tlog::{Hash, leaf_hash};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::{Instrument, Span};
 
 use crate::config::Config;
 use crate::error::{DOMAIN, internal};
@@ -53,6 +54,8 @@ pub struct Submission {
     pub statement: SignedStatement,
     /// The request that brought it; the log's own first leaves have none.
     pub once: Option<Once>,
+    /// The call that brought it.
+    pub span: Span,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<Entry, Refusal>>,
 }
@@ -409,7 +412,12 @@ impl Sequencer {
                         bytes += next.entry.len();
                         group.push(next);
                     }
-                    if !self.sequence(group).await {
+                    // One batch, and as many calls: it is part of the first one's trace, and follows from all.
+                    let span = tracing::info_span!(parent: &group[0].span, "sequence", statements = group.len());
+                    group[1..].iter().for_each(|submission| {
+                        span.follows_from(&submission.span);
+                    });
+                    if !self.sequence(group).instrument(span).await {
                         return;
                     }
                 }
@@ -645,7 +653,7 @@ impl Sequencer {
             let statement = SignedStatement::from_entry(&entry).map_err(|e| e.to_string())?;
             let hash = leaf_hash(&entry);
             let (answer, _unread) = oneshot::channel();
-            ready.push((Submission { entry, statement, once: None, answer }, hash));
+            ready.push((Submission { entry, statement, once: None, span: Span::none(), answer }, hash));
         }
         self.commit(ready).await;
         if self.read().tree.size() == FIRST_LEAVES {

@@ -1,8 +1,10 @@
 //! Handlers: wire words in, record words out.
 
-use std::sync::{Arc, RwLockReadGuard};
+use std::pin::Pin;
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use futures_util::Stream;
 use proto::fields::Fields;
 use proto::footprint::FindFootprintRequest;
 use proto::footprint::footprint_service_client::FootprintServiceClient;
@@ -12,14 +14,14 @@ use proto::registry::registry_service_server::RegistryService as Rpc;
 use record::name;
 use record::statement::{Content, MAX_ENTRY_BYTES, SignedStatement};
 use runtime::access::{Row, Who};
+use runtime::connect::Peer;
 use runtime::error::Finish;
 use runtime::once::{Begin, Once, check_request_id};
 use runtime::{Caller, Clock, Refusal, Role};
 use store::{BlobStore, Direction, Namespace, RegistryStore, keys};
 use tlog::tile::{Bundle as EntryBundle, Tile};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
 use crate::config::Config;
@@ -43,6 +45,7 @@ pub const ROWS: &[Row] = &[
     ("/touchstone.registry.v1.RegistryService/GetCertificate", Who::Known),
     ("/touchstone.registry.v1.RegistryService/GetReceipt", Who::Known),
     ("/touchstone.registry.v1.RegistryService/GetCheckpoint", Who::Known),
+    ("/touchstone.registry.v1.RegistryService/WatchCheckpoint", Who::Known),
     ("/touchstone.registry.v1.RegistryService/GetConsistencyProof", Who::Known),
     ("/touchstone.registry.v1.RegistryService/GetStatusProof", Who::Known),
     ("/touchstone.registry.v1.RegistryService/GetBundle", Who::Known),
@@ -55,14 +58,18 @@ pub struct RegistryService {
     log: Log,
     store: Arc<dyn RegistryStore>,
     blobs: Arc<dyn BlobStore>,
-    footprints: FootprintServiceClient<Channel>,
+    footprints: FootprintServiceClient<Peer>,
     clock: Clock,
     origin: String,
     log_id: String,
     operator: cose::key::PublicKey,
     receipt_key_jwk: String,
     note_keys: (String, String),
+    stopping: watch::Receiver<bool>,
 }
+
+/// What a watcher gets.
+type Checkpoints = Pin<Box<dyn Stream<Item = Result<wire::WatchCheckpointResponse, Status>> + Send>>;
 
 impl RegistryService {
     /// Opens the log and starts its sequencer: the task ends, with everything written, once the service is dropped.
@@ -84,14 +91,31 @@ impl RegistryService {
         };
         let note_keys =
             (vkey(&origin, &config.keys.note)?, vkey(&format!("{origin}/status"), &config.keys.status_note)?);
+        let stopping = config.stopping.clone();
         let (log, task) = log::open(config).await?;
-        let service =
-            Self { log, store, blobs, footprints, clock, origin, log_id, operator, receipt_key_jwk, note_keys };
+        let service = Self {
+            log,
+            store,
+            blobs,
+            footprints,
+            clock,
+            origin,
+            log_id,
+            operator,
+            receipt_key_jwk,
+            note_keys,
+            stopping,
+        };
         Ok((service, task))
     }
 
+    /// Changes whenever something is published.
+    pub fn published(&self) -> watch::Receiver<Published> {
+        self.log.published.clone()
+    }
+
     fn view(&self) -> RwLockReadGuard<'_, View> {
-        self.log.view.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        read(&self.log.view)
     }
 
     /// Waits until what is published satisfies `enough`.
@@ -164,7 +188,13 @@ impl RegistryService {
             self.evidence_known(&statement).await?;
         }
         let (answer, outcome) = oneshot::channel();
-        let submission = Submission { entry: request.statement, statement, once: Some(once), answer };
+        let submission = Submission {
+            entry: request.statement,
+            statement,
+            once: Some(once),
+            span: tracing::Span::current(),
+            answer,
+        };
         let stopped = || Refusal::store(DOMAIN, &store::StoreError::Unavailable("the sequencer has stopped".into()));
         self.log.submit.send(submission).await.map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
@@ -202,6 +232,15 @@ impl RegistryService {
         let entries = entries.ok_or_else(|| internal("an entry is missing"))?;
         bundle.encode(&entries).map(Some).map_err(internal)
     }
+}
+
+fn read(view: &RwLock<View>) -> RwLockReadGuard<'_, View> {
+    view.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The newest checkpoints: of the log, and of the status log.
+fn checkpoints(view: &View) -> (Vec<u8>, Vec<u8>) {
+    (view.head.note.clone(), view.status.as_ref().map_or(Vec::new(), |status| status.note.clone()))
 }
 
 fn published_tile(tile: Tile, tree: &tlog::tree::MemoryTree, size: u64) -> Option<Vec<u8>> {
@@ -331,11 +370,28 @@ impl Rpc for RegistryService {
         &self,
         _request: Request<wire::GetCheckpointRequest>,
     ) -> Result<Response<wire::GetCheckpointResponse>, Status> {
-        let view = self.view();
-        Ok(Response::new(wire::GetCheckpointResponse {
-            checkpoint: view.head.note.clone(),
-            status_checkpoint: view.status.as_ref().map_or(Vec::new(), |status| status.note.clone()),
-        }))
+        let (checkpoint, status_checkpoint) = checkpoints(&self.view());
+        Ok(Response::new(wire::GetCheckpointResponse { checkpoint, status_checkpoint }))
+    }
+
+    type WatchCheckpointStream = Checkpoints;
+
+    async fn watch_checkpoint(
+        &self,
+        _request: Request<wire::WatchCheckpointRequest>,
+    ) -> Result<Response<Checkpoints>, Status> {
+        let mut published = self.log.published.clone();
+        published.mark_changed();
+        let watching = (published, self.stopping.clone(), self.log.view.clone());
+        let stream = futures_util::stream::unfold(watching, |(mut published, mut stopping, view)| async move {
+            tokio::select! {
+                changed = published.changed() => changed.ok()?,
+                _ = stopping.wait_for(|stopping| *stopping) => return None,
+            }
+            let (checkpoint, status_checkpoint) = checkpoints(&read(&view));
+            Some((Ok(wire::WatchCheckpointResponse { checkpoint, status_checkpoint }), (published, stopping, view)))
+        });
+        Ok(Response::new(Box::pin(stream)))
     }
 
     async fn get_consistency_proof(

@@ -13,7 +13,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use crate::blocked::Blocked;
-use crate::connect::Peer;
+use crate::connect::OtherEnd;
 use crate::{Caller, Refusal, Role};
 
 /// Domain of the reasons that the layers before every handler give.
@@ -53,6 +53,11 @@ impl Table {
     /// A table of these rows and the common ones.
     pub fn new(rows: impl IntoIterator<Item = Row>) -> Self {
         Table(Arc::new(rows.into_iter().chain(COMMON.iter().copied()).collect()))
+    }
+
+    /// The path itself, as the table has it; `None` where it has no row.
+    pub fn method(&self, path: &str) -> Option<&'static str> {
+        self.0.get_key_value(path).map(|(method, _)| *method)
     }
 
     /// Who may call `path`; `None` refuses everybody.
@@ -106,8 +111,9 @@ pub struct Access {
 }
 
 impl Access {
-    fn not_blocked(&self, peer: Option<&Peer>) -> Result<(), Refusal> {
-        let Some((caller, certificate)) = peer.and_then(|peer| Some((peer.caller.as_ref()?, &peer.certificate))) else {
+    fn not_blocked(&self, other_end: Option<&OtherEnd>) -> Result<(), Refusal> {
+        let Some((caller, certificate)) = other_end.and_then(|end| Some((end.caller.as_ref()?, &end.certificate)))
+        else {
             return Ok(());
         };
         match self.blocked.borrow().why(caller, certificate) {
@@ -151,14 +157,15 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let peer = request.extensions().get::<Peer>();
-        let caller = peer.and_then(|peer| peer.caller.clone());
-        let judged = self.access.not_blocked(peer);
+        let other_end = request.extensions().get::<OtherEnd>();
+        let caller = other_end.and_then(|end| end.caller.clone());
+        let judged = self.access.not_blocked(other_end);
         if let Err(refusal) = judged.and_then(|()| self.access.table.judge(request.uri().path(), caller.as_ref())) {
             tracing::info!(method = request.uri().path(), reason = refusal.reason, "a call was refused");
             return Box::pin(async move { Ok(Status::from(refusal).into_http()) });
         }
         if let Some(caller) = caller {
+            tracing::Span::current().record("touchstone.organization", caller.organization.as_str());
             request.extensions_mut().insert(caller);
         }
         // The clone that was polled ready must be the one called.

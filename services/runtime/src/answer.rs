@@ -250,7 +250,7 @@ mod tests {
         check(&status, Code::Internal, "HANDLER_PANICKED");
         assert!(!status.message().contains("secret"));
         let details = status.get_error_details();
-        let id = &details.error_info().unwrap().metadata["id"];
+        let id = &details.error_info().unwrap().metadata["trace_id"];
         assert!(status.message().contains(id.as_str()));
     }
 

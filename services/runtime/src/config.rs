@@ -96,6 +96,9 @@ pub struct Config {
     /// How much one organisation, and all together, may ask for.
     #[serde(default)]
     pub limits: Limits,
+    /// What the process tells of itself, and whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<Telemetry>,
 }
 
 /// Addresses.
@@ -202,6 +205,27 @@ impl Default for Limits {
             connection_secs: 1_800,
             drain_secs: 30,
         }
+    }
+}
+
+/// Traces, metrics and logs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// Collector that takes OTLP over gRPC, `http://host:port`. Without one nothing is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp: Option<String>,
+    /// `service.name` of everything that is sent.
+    pub service_name: String,
+    /// Share of the traces begun here that are sent, 0 to 1; of a trace that a caller began, the caller decides.
+    pub trace_share: f64,
+    /// Time between two sendings of metrics, seconds.
+    pub metrics_secs: u32,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Telemetry { otlp: None, service_name: "touchstone".into(), trace_share: 1.0, metrics_secs: 30 }
     }
 }
 
@@ -387,6 +411,21 @@ impl Config {
                 return Err(value(format!("limits.{key}"), "must be at least 1"));
             }
         }
+        if let Some(Telemetry { otlp, trace_share, metrics_secs, .. }) = &self.telemetry {
+            let plain = |otlp: &String| otlp.starts_with("http://") && otlp.parse::<http::Uri>().is_ok();
+            if let Some(otlp) = otlp.as_ref().filter(|otlp| !plain(otlp)) {
+                return Err(value(
+                    "telemetry.otlp",
+                    format!("{otlp} must be http://host:port of a collector nearby: it is sent there in the clear"),
+                ));
+            }
+            if !(0.0..=1.0).contains(trace_share) {
+                return Err(value("telemetry.trace_share", "must be between 0 and 1"));
+            }
+            if *metrics_secs == 0 {
+                return Err(value("telemetry.metrics_secs", "must be at least 1"));
+            }
+        }
         Ok(())
     }
 
@@ -458,6 +497,7 @@ impl Config {
             }),
             peers: Service::ALL.into_iter().map(|service| (service, "host:1".into())).collect(),
             limits: Limits::default(),
+            telemetry: Some(Telemetry { otlp: Some("http://127.0.0.1:4317".into()), ..Telemetry::default() }),
         }
     }
 
@@ -503,7 +543,10 @@ fn overlay(table: &mut Table, variable: &str, name: &str, text: &str) -> Result<
     let key = name.to_lowercase().replacen("__", ".", 1);
     check_key(&Config::keys(), &key, &format!("environment variable {variable}"))?;
     let (name, key) = key.split_once('.').unwrap_or((&key, ""));
-    let number = text.parse::<i64>().ok().map(Value::Integer);
+    let whole = text.parse::<i64>().ok().map(Value::Integer);
+    // A share; a name such as "nan" stays text.
+    let real = || text.parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::Float);
+    let number = whole.or_else(real);
     let rows = table.entry(name).or_insert_with(|| Value::Table(Table::new()));
     match rows.as_table_mut() {
         Some(rows) => {
@@ -572,6 +615,17 @@ mod tests {
         assert!(error.contains("limits.burst: must be at least 1"), "{error}");
         let error = read(&format!("{SMALL}[peers]\nregistry = \"registry\"\n"), &[]).unwrap_err();
         assert!(error.contains("peers.registry: registry must be host:port"), "{error}");
+        for (text, words) in [
+            ("otlp = \"https://collector:4317\"", "telemetry.otlp: https://collector:4317 must be http://host:port"),
+            ("trace_share = 1.5", "telemetry.trace_share: must be between 0 and 1"),
+            ("trace_share = nan", "telemetry.trace_share"),
+            ("metrics_secs = 0", "telemetry.metrics_secs: must be at least 1"),
+        ] {
+            let error = read(&format!("{SMALL}[telemetry]\n{text}\n"), &[]).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        let config = read(SMALL, &[("TOUCHSTONE_TELEMETRY__TRACE_SHARE", "0.25")]).unwrap();
+        assert_eq!(config.telemetry.unwrap().trace_share, 0.25);
         let config = read(SMALL, &[]).unwrap();
         for (services, key) in [
             (&[Service::Registry][..], "log: is missing"),

@@ -14,8 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::{TlsAcceptor, TlsConnector, server::TlsStream};
+use tonic::body::Body;
 use tonic::transport::server::Connected;
 use tonic::transport::{Channel, Endpoint, Uri};
+use tower::Service;
 
 use crate::Caller;
 
@@ -125,7 +127,7 @@ impl Identity {
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone)]
-pub struct Peer {
+pub struct OtherEnd {
     /// The caller, where the certificate names one.
     pub caller: Option<Caller>,
     /// SHA-256 of the certificate; zeros in one process.
@@ -142,30 +144,30 @@ pub enum Door {
 }
 
 impl Door {
-    fn peer(self, certificate: &[u8]) -> Peer {
+    fn other_end(self, certificate: &[u8]) -> OtherEnd {
         let caller = match self {
             Door::Callers => Caller::from_certificate(certificate),
             Door::Services => Caller::service_from_certificate(certificate),
         };
-        Peer { caller, certificate: cose::sha256(certificate) }
+        OtherEnd { caller, certificate: cose::sha256(certificate) }
     }
 }
 
 /// A connection to a server.
 pub enum Connection {
     /// From another process.
-    Tls(Box<TlsStream<TcpStream>>, Peer),
+    Tls(Box<TlsStream<TcpStream>>, OtherEnd),
     /// From this one.
     Pipe(DuplexStream),
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Peer;
+    type ConnectInfo = OtherEnd;
 
-    fn connect_info(&self) -> Peer {
+    fn connect_info(&self) -> OtherEnd {
         match self {
-            Connection::Tls(_, peer) => peer.clone(),
-            Connection::Pipe(_) => Peer { caller: Some(Caller::service("in-process")), certificate: [0; 32] },
+            Connection::Tls(_, other_end) => other_end.clone(),
+            Connection::Pipe(_) => OtherEnd { caller: Some(Caller::service("in-process")), certificate: [0; 32] },
         }
     }
 }
@@ -264,8 +266,8 @@ impl Arrivals {
                     match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
                         Ok(Ok(stream)) => {
                             let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                            let peer = door.peer(certificate.map_or(&[], |leaf| leaf.as_ref()));
-                            let _stopped = sender.send(Ok(Connection::Tls(Box::new(stream), peer))).await;
+                            let other_end = door.other_end(certificate.map_or(&[], |leaf| leaf.as_ref()));
+                            let _stopped = sender.send(Ok(Connection::Tls(Box::new(stream), other_end))).await;
                         }
                         Ok(Err(error)) => tracing::info!(%error, "a TLS handshake was refused"),
                         Err(_) => tracing::info!("a TLS handshake took too long"),
@@ -281,12 +283,37 @@ impl Arrivals {
     }
 }
 
+/// A channel to another service of the installation: every call carries the trace that it belongs to.
+#[derive(Debug, Clone)]
+pub struct Peer(Channel);
+
+impl From<Channel> for Peer {
+    fn from(channel: Channel) -> Self {
+        Peer(channel)
+    }
+}
+
+impl Service<http::Request<Body>> for Peer {
+    type Response = http::Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = tonic::transport::channel::ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        crate::telemetry::trace::inject(request.headers_mut());
+        self.0.call(request)
+    }
+}
+
 /// A channel over mTLS to a peer at `address` (`host:port`), whose certificate must name that host. Connects when first
 /// used and again after a break, each time with the newest connector.
 ///
 /// # Errors
 /// [`IdentityError::Tls`] when the address cannot be used.
-pub fn channel(connector: watch::Receiver<TlsConnector>, address: &str) -> Result<Channel, IdentityError> {
+pub fn channel(connector: watch::Receiver<TlsConnector>, address: &str) -> Result<Peer, IdentityError> {
     let tls = |problem: &dyn std::fmt::Display| IdentityError::Tls(format!("{address}: {problem}"));
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
     let name = ServerName::try_from(host.to_owned()).map_err(|e| tls(&e))?;
@@ -300,11 +327,11 @@ pub fn channel(connector: watch::Receiver<TlsConnector>, address: &str) -> Resul
             Ok::<_, io::Error>(hyper_util::rt::TokioIo::new(connector.connect(name, stream).await?))
         }
     });
-    Ok(endpoint
+    let endpoint = endpoint
         .connect_timeout(HANDSHAKE)
         .timeout(PEER_ANSWER)
         .http2_keep_alive_interval(PEER_ALIVE.0)
         .keep_alive_timeout(PEER_ALIVE.1)
-        .keep_alive_while_idle(true)
-        .connect_with_connector_lazy(connect))
+        .keep_alive_while_idle(true);
+    Ok(Peer(endpoint.connect_with_connector_lazy(connect)))
 }

@@ -1,6 +1,6 @@
 //! One shape for every refusal: a code, a stable reason, words for people, details for programs.
 //!
-//! `INTERNAL` tells the caller nothing but an id, under which the log holds everything.
+//! `INTERNAL` tells the caller nothing but a trace id, under which the log holds everything.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -141,10 +141,10 @@ impl Refusal {
 
     /// The same under another reason.
     pub(crate) fn fault(domain: &'static str, reason: &'static str, what: &str) -> Self {
-        let id = uuid::Uuid::new_v4().to_string();
-        tracing::error!(%id, what, "internal error");
-        Refusal::new(domain, Code::Internal, reason, format!("a fault of ours: report it with the id {id}"))
-            .with("id", id)
+        let id = crate::telemetry::trace::id();
+        tracing::error!(trace_id = id, what, "internal error");
+        Refusal::new(domain, Code::Internal, reason, format!("a fault of ours: report it with the trace id {id}"))
+            .with("trace_id", id)
     }
 }
 

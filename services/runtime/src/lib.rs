@@ -1,5 +1,5 @@
 //! What every service shares: who calls, who may call, how a refusal looks, how a change is made once, how a
-//! connection is made, what is configured.
+//! connection is made, what is configured, what a process tells of itself.
 //!
 //! There is no handler and no rule of the domain here.
 
@@ -15,6 +15,7 @@ pub mod once;
 pub mod reload;
 pub mod resources;
 pub mod server;
+pub mod telemetry;
 
 pub use caller::{Caller, Role};
 pub use error::Refusal;

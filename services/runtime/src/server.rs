@@ -14,6 +14,7 @@ use crate::blocked::Blocked;
 use crate::config;
 use crate::connect::Arrivals;
 use crate::limits::Limits;
+use crate::telemetry::{Meters, Observe};
 
 /// Largest message received. A bundle or a batch of 10,000 readings is far below.
 pub const MAX_MESSAGE_BYTES: usize = 4 << 20;
@@ -36,6 +37,8 @@ pub struct Serving {
     pub limits: config::Limits,
     /// Who may call nothing.
     pub blocked: watch::Receiver<Arc<Blocked>>,
+    /// Who gets figures of the calls.
+    pub meters: Meters,
 }
 
 impl Serving {
@@ -63,7 +66,8 @@ impl Serving {
         let drain = seconds(self.limits.drain_secs);
         let stopping = Arc::new(Notify::new());
         let stopped = stopping.clone();
-        // From the outside in: each explains itself, is known, is not too much.
+        let table = Table::new(self.rows);
+        // From the outside in: each is observed, explains itself, is known, is not too much.
         let serving = Server::builder()
             .max_concurrent_streams(MAX_STREAMS)
             .http2_max_header_list_size(MAX_HEADER_BYTES)
@@ -71,8 +75,9 @@ impl Serving {
             .http2_keepalive_timeout(Some(ALIVE.1))
             .max_connection_age(seconds(self.limits.connection_secs))
             .max_connection_age_grace(seconds(self.limits.answer_secs))
+            .layer(Observe { meters: self.meters, table: table.clone() })
             .layer(Answer { longest: seconds(self.limits.answer_secs) })
-            .layer(Access { table: Table::new(self.rows), blocked: self.blocked })
+            .layer(Access { table, blocked: self.blocked })
             .layer(Limits::new(self.limits))
             .add_routes(self.routes.routes())
             .serve_with_incoming_shutdown(arrivals.into_stream(), async move {

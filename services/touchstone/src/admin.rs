@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use runtime::config::Service;
+use runtime::connect::Peer;
+use runtime::telemetry::Meters;
 use store::{Namespace, Part, RegistryStore};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -27,14 +29,30 @@ pub struct Admin {
     /// The sequencer, where the log is here.
     pub sequencer: Option<AbortHandle>,
     /// Services in other processes.
-    pub peers: Vec<(Service, Channel)>,
+    pub peers: Vec<(Service, Peer)>,
     /// True once the process was asked to end.
     pub stopping: watch::Receiver<bool>,
+    /// Figures of the process.
+    pub meters: Meters,
 }
 
-/// The routes: `/healthz` (it answers), `/readyz` (it can do its work).
+/// The routes: `/healthz` (it answers), `/readyz` (it can do its work), `/metrics` (for Prometheus).
 pub fn router(admin: Admin) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready)).with_state(admin)
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(admin)
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    match admin.meters.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 /// 200 when everything of its own works, 503 otherwise; one line each. A peer that is away is told, and does not make

@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 use record::name::{check_did, check_id};
 use runtime::config::{Config, Service};
-use runtime::{Caller, Role, system_clock};
+use runtime::{Caller, Role, system_clock, telemetry};
 use touchstone::init::{Installation, Options, check_host, check_origin, enrol, enrol_service, init};
 use touchstone::serve::{self, ServeError, Server, Setup, Sockets};
 
@@ -146,10 +146,6 @@ fn services(mut roles: Vec<Service>) -> Vec<Service> {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
-        .with_writer(std::io::stderr)
-        .init();
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
@@ -170,7 +166,12 @@ fn run(arguments: Arguments) -> Result<(), String> {
         Command::Serve { data, config, roles } => {
             let config = Config::read(&config).map_err(|e| e.to_string())?;
             let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
-            runtime.block_on(serve(&config, &data, &services(roles))).map_err(|e| e.to_string())
+            // The exporters' connections live on the runtime.
+            let subscribed = runtime.block_on(async { telemetry::subscribe(config.telemetry.as_ref()) });
+            let subscribed = subscribed.map_err(|e| format!("telemetry.otlp: {e}"))?;
+            let served = runtime.block_on(serve(&config, &data, &services(roles)));
+            subscribed.end();
+            served.map_err(|e| e.to_string())
         }
         Command::Config { command: ConfigCommand::Check { file, roles } } => {
             let config = Config::read(&file).map_err(|e| e.to_string())?;

@@ -15,14 +15,14 @@ use proto::registry::registry_service_server::{self, RegistryServiceServer};
 use proto::verification::verification_service_server::{self, VerificationServiceServer};
 use runtime::Clock;
 use runtime::config::{Config, ConfigError, Listen, Service, read_named};
-use runtime::connect::{Arrivals, Door, channel};
+use runtime::connect::{Arrivals, Door, Peer, channel};
 use runtime::server::{MAX_MESSAGE_BYTES, Serving};
+use runtime::telemetry::{Meters, MetersError, observed};
 use store::{BlobStore, FolderBlobs, RegistryStore, RocksStore, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::RoutesBuilder;
-use tonic::transport::Channel;
 
 use crate::admin::{self, Admin};
 use crate::credentials::Credentials;
@@ -72,6 +72,9 @@ pub enum ServeError {
         /// Why.
         problem: String,
     },
+    /// Nobody can be told of what the process does.
+    #[error(transparent)]
+    Meters(#[from] MetersError),
     /// The log cannot go on.
     #[error("the log: {0}")]
     Log(String),
@@ -174,6 +177,7 @@ pub struct Server {
     admin: Admin,
     stopping: watch::Sender<bool>,
     sequencer: Option<JoinHandle<()>>,
+    meters: Meters,
 }
 
 /// Whether a process, this or another, has the data in `folder`.
@@ -278,14 +282,19 @@ impl Server {
         let (credentials, log) = read_files(config, services)?;
         // Step 2: the store, where one of the services keeps something.
         let keeps = services.iter().any(|service| !matches!(service, Service::Verification | Service::Gateway));
-        let data = keeps.then(|| Data::open(data)).transpose()?;
+        let mut data = keeps.then(|| Data::open(data)).transpose()?;
+        let meters = Meters::start(config)?;
+        let traced = config.telemetry.as_ref().is_some_and(|telemetry| telemetry.otlp.is_some());
+        if let Some(data) = &mut data {
+            data.rows = observed(data.rows.clone(), &meters, traced);
+        }
         // Step 3: channels to peers, in this process or others; each connects when it is first used.
         let arrivals = Arrivals::default();
         let mut away = Vec::new();
         let mut channels = Vec::new();
         for peer in Service::ALL {
             if here(peer) {
-                channels.push((peer, arrivals.in_process()));
+                channels.push((peer, Peer::from(arrivals.in_process())));
             } else if let (Some(address), Some(known)) = (config.peers.get(&peer), &credentials.services)
                 && services.iter().any(|service| service.peers().contains(&peer))
             {
@@ -295,11 +304,12 @@ impl Server {
                 channels.push((peer, channel));
             }
         }
-        let peer = |wanted: Service| -> Channel {
+        let peer = |wanted: Service| -> Peer {
             let found = channels.iter().find(|(known, _)| *known == wanted);
             found.map(|(_, channel)| channel.clone()).expect("the configuration suits the services: checked in step 1")
         };
         // Step 4: the services.
+        let (stopping, stops) = watch::channel(false);
         let mut assembly = Assembly { routes: RoutesBuilder::default(), rows: Vec::new(), names: Vec::new() };
         let mut sequencer = None;
         if let Some(Data { rows, blobs, .. }) = &data {
@@ -314,10 +324,19 @@ impl Server {
                     clock: clock.clone(),
                     min_epoch: Duration::from_millis(log.min_epoch_ms),
                     max_epoch: Duration::from_secs(log.max_epoch_secs),
+                    stopping: stops.clone(),
                 })
                 .await
                 .map_err(ServeError::Log)?;
                 sequencer = Some(task);
+                let published = service.published();
+                meters.gauge("touchstone.log.entries", "Entries under the newest checkpoint", {
+                    let published = published.clone();
+                    move || published.borrow().size
+                });
+                meters.gauge("touchstone.log.epoch.entries", "Entries under the latest status epoch", move || {
+                    published.borrow().epoch_size
+                });
                 let name = registry_service_server::SERVICE_NAME;
                 add!(assembly, RegistryServiceServer, service, registry_service::ROWS, name);
             }
@@ -365,23 +384,24 @@ impl Server {
         // Step 5: one server for all of them.
         let Assembly { routes, rows, names } = assembly;
         let (limits, blocked) = (config.limits.clone(), credentials.blocked.subscribe());
-        let (stopping, stops) = watch::channel(false);
         let admin = Admin {
             store: data.as_ref().map(|data| data.rows.clone()),
             sequencer: sequencer.as_ref().map(JoinHandle::abort_handle),
             peers: away,
             stopping: stops,
+            meters: meters.clone(),
         };
         Ok(Server {
             config: config.clone(),
             credentials: Arc::new(credentials),
             arrivals,
             sockets,
-            serving: Serving { routes, rows, names, limits, blocked },
+            serving: Serving { routes, rows, names, limits, blocked, meters: meters.clone() },
             public,
             admin,
             stopping,
             sequencer,
+            meters,
         })
     }
 
@@ -390,7 +410,8 @@ impl Server {
     /// # Errors
     /// [`ServeError::Transport`].
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), ServeError> {
-        let Server { config, credentials, arrivals, sockets, serving, public, admin, stopping, sequencer } = self;
+        let Server { config, credentials, arrivals, sockets, serving, public, admin, stopping, sequencer, meters } =
+            self;
         let Sockets { grpc, http, internal, admin: admin_socket } = sockets;
         let mut tasks = vec![arrivals.listen(grpc, credentials.callers.subscribe(), Door::Callers)];
         if let (Some(listener), Some(known)) = (internal, &credentials.services) {
@@ -423,6 +444,7 @@ impl Server {
         {
             tracing::warn!("the sequencer had not ended");
         }
+        let _sent = tokio::task::spawn_blocking(|| meters.end()).await;
         Ok(served?)
     }
 }

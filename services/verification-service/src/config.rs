@@ -2,12 +2,12 @@
 
 use jiff::SignedDuration;
 use runtime::Clock;
-use tonic::transport::Channel;
+use runtime::connect::Peer;
 
 /// Everything the service is made from.
 pub struct Config {
     /// The registry.
-    pub registry: Channel,
+    pub registry: Peer,
     /// Time.
     pub clock: Clock,
     /// Oldest status on which an online verdict may rest.

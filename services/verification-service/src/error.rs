@@ -30,3 +30,8 @@ pub fn registry(status: &Status, certificate: &str, arrangement: &str) -> Refusa
         _ => Refusal::peer(DOMAIN, "registry", status),
     }
 }
+
+/// A peer that was not heard of in time.
+pub fn away(peer: &'static str) -> Refusal {
+    Refusal::peer(DOMAIN, peer, &Status::unavailable("not heard of in time"))
+}

@@ -1,29 +1,28 @@
 //! Handlers: wire words in, verdicts out.
 
-use std::sync::Mutex;
+use std::sync::Arc;
 
-use cose::key::PublicKey;
-use jiff::SignedDuration;
 use proto::fields::Fields;
 use proto::registry;
 use proto::registry::registry_service_client::RegistryServiceClient;
 use proto::verification as wire;
 use proto::verification::verification_service_server::VerificationService as Rpc;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use record::name;
-use record::registry::AnchorRole;
-use record::statement::{Content, SignedStatement};
+use record::status::Epoch;
 use runtime::access::{Row, Who};
+use runtime::connect::Peer;
 use runtime::error::Finish;
 use runtime::{Caller, Clock, Refusal, Role};
-use tlog::note::NoteVerifier;
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use verify::bundle::MAX_BYTES;
-use verify::{Question, Trust, judge_file};
+use verify::{Bundle, Examined, Question, examine, examine_file};
 
 use crate::config::Config;
 use crate::convert;
 use crate::error::{self, DOMAIN};
+use crate::follow::{Follower, Known};
 
 const VERIFIERS: Who = Who::Roles(&[Role::Regulator, Role::Supervisor]);
 
@@ -33,93 +32,79 @@ pub const ROWS: &[Row] = &[
     ("/touchstone.verification.v1.VerificationService/VerifyBundle", VERIFIERS),
 ];
 
-/// Entries in a page when following the log.
-const PAGE: i32 = 1_000;
+/// Memory for bundles that were examined, and how many they may be by a first guess.
+const KEPT_BYTES: u64 = 128 << 20;
+const KEPT: usize = 4_096;
+/// What an examined bundle takes besides the bundle's own bytes: a certificate, an arrangement, words.
+const EXAMINED_BYTES: u64 = 24 << 10;
 
 /// The service.
 pub struct VerificationService {
-    registry: RegistryServiceClient<Channel>,
+    registry: RegistryServiceClient<Peer>,
     clock: Clock,
-    max_age: SignedDuration,
-    known: Mutex<Known>,
+    follower: Follower,
+    /// By certificate and arrangement.
+    examined: Cache<(String, String), Arc<Kept>, Weight>,
 }
 
-/// What was learned from the log so far.
-#[derive(Clone, Default)]
-struct Known {
-    next: u64,
-    accreditation_bodies: Vec<(String, Vec<u8>)>,
-    arrangement_parties: Vec<(String, Vec<u8>)>,
-    /// Organisation id -> DID of the party that it calls for.
-    parties: Vec<(String, String)>,
+/// A bundle that was examined.
+struct Kept {
+    bundle: Vec<u8>,
+    /// Under which it is.
+    status_checkpoint: Vec<u8>,
+    /// Entries that its checkpoint covers.
+    size: u64,
+    examined: Examined,
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<(String, String), Arc<Kept>> for Weight {
+    fn weight(&self, _: &(String, String), kept: &Arc<Kept>) -> u64 {
+        kept.bundle.len() as u64 + EXAMINED_BYTES
+    }
 }
 
 impl VerificationService {
-    /// The service.
+    /// The service; it begins to follow the log.
     pub fn new(config: Config) -> Self {
+        let registry =
+            RegistryServiceClient::new(config.registry).max_decoding_message_size(runtime::server::MAX_MESSAGE_BYTES);
         Self {
-            registry: RegistryServiceClient::new(config.registry)
-                .max_decoding_message_size(runtime::server::MAX_MESSAGE_BYTES),
+            follower: Follower::start(registry.clone(), config.max_age),
+            registry,
             clock: config.clock,
-            max_age: config.max_age,
-            known: Mutex::new(Known::default()),
+            examined: Cache::with_weighter(KEPT, KEPT_BYTES, Weight),
         }
     }
 
-    /// Follows the log up to its head: anchors tell which authorities the installation trusts. A regulator's own file
-    /// says which it trusts itself; that is what the bundle in the answer is for.
-    async fn follow(&self) -> Result<Known, Refusal> {
-        let mut known = self.known.lock().unwrap_or_else(|p| p.into_inner()).clone();
-        let mut token = String::new();
-        let start_index = known.next;
-        loop {
-            let request = registry::ListEntriesRequest { page_size: PAGE, page_token: token, start_index };
-            let page = self.registry.clone().list_entries(request).await;
-            let page = page.map_err(|status| Refusal::peer(DOMAIN, "registry", &status))?.into_inner();
-            for entry in &page.entries {
-                known.next = entry.index + 1;
-                let statement = SignedStatement::from_entry(&entry.statement)
-                    .map_err(|e| Refusal::internal(DOMAIN, &format!("entry {}: {e}", entry.index)))?;
-                if let Content::Anchor(anchor) = statement.content() {
-                    let authority = (anchor.id.clone(), anchor.authority.0.clone());
-                    match anchor.role {
-                        AnchorRole::AccreditationBody => known.accreditation_bodies.push(authority),
-                        AnchorRole::ArrangementParty => {
-                            known.arrangement_parties.push(authority);
-                            known.parties.push((anchor.organization.clone(), anchor.id.clone()));
-                        }
-                    }
-                }
-            }
-            token = page.next_page_token;
-            if token.is_empty() {
-                break;
-            }
+    /// The bundle of a certificate, examined under what the newest checkpoint shows, and what is known of the log.
+    async fn bundle(&self, request: &wire::VerifyCertificateRequest) -> Result<(Arc<Kept>, Arc<Known>), Refusal> {
+        let key = (request.name.clone(), request.arrangement.clone());
+        if let (Some(kept), Some(known)) = (self.examined.get(&key), self.follower.now())
+            && kept.status_checkpoint == known.status_checkpoint
+            && kept.size >= request.min_size
+        {
+            return Ok((kept, known));
         }
-        let mut shared = self.known.lock().unwrap_or_else(|p| p.into_inner());
-        if known.next > shared.next {
-            *shared = known.clone();
-        }
-        Ok(known)
-    }
-
-    async fn trust(&self, caller: &Caller) -> Result<Trust, Refusal> {
-        let known = self.follow().await?;
-        let identity = self.registry.clone().get_log_identity(registry::GetLogIdentityRequest {}).await;
-        let identity = identity.map_err(|status| Refusal::peer(DOMAIN, "registry", &status))?.into_inner();
-        let broken = |what: &dyn std::fmt::Display| Refusal::internal(DOMAIN, &format!("log identity: {what}"));
-        let party = known.parties.iter().find(|(organization, _)| *organization == caller.organization);
-        Ok(Trust {
-            party: party.map_or(String::new(), |(_, did)| did.clone()),
-            max_age: self.max_age,
-            witness_quorum: 0,
-            origin: identity.origin,
-            note_keys: vec![NoteVerifier::from_vkey(&identity.note_key).map_err(|e| broken(&e))?],
-            status_note_keys: vec![NoteVerifier::from_vkey(&identity.status_note_key).map_err(|e| broken(&e))?],
-            receipt_key: PublicKey::from_jwk(&identity.receipt_key_jwk).map_err(|e| broken(&e))?,
-            accreditation_bodies: known.accreditation_bodies,
-            arrangement_parties: known.arrangement_parties,
-        })
+        let asked = registry::GetBundleRequest {
+            name: request.name.clone(),
+            arrangement: request.arrangement.clone(),
+            max_wait: None,
+            min_size: request.min_size,
+        };
+        let answer = self.registry.clone().get_bundle(asked).await;
+        let bytes =
+            answer.map_err(|status| error::registry(&status, &request.name, &request.arrangement))?.into_inner().bundle;
+        let unreadable = |what: &dyn std::fmt::Display| Refusal::internal(DOMAIN, &format!("bundle: {what}"));
+        let bundle = Bundle::from_bytes(&bytes).map_err(|e| unreadable(&e))?;
+        let size = Epoch::from_bytes(&bundle.latest_epoch.epoch).map_err(|e| unreadable(&e))?.size;
+        let known = self.follower.known(size).await?;
+        let examined = examine(&bundle, &known.trust);
+        let kept = Arc::new(Kept { bundle: bytes, status_checkpoint: bundle.status_checkpoint, size, examined });
+        self.examined.insert(key, kept.clone());
+        Ok((kept, known))
     }
 
     fn question(
@@ -150,22 +135,12 @@ impl Rpc for VerificationService {
         fields.text("arrangement", &request.arrangement, 300);
         let question = self.question(&mut fields, &request.as_of_time, &request.production_time);
         fields.finish(DOMAIN)?;
-        let bundle = self
-            .registry
-            .clone()
-            .get_bundle(registry::GetBundleRequest {
-                name: request.name.clone(),
-                arrangement: request.arrangement.clone(),
-                max_wait: None,
-                min_size: request.min_size,
-            })
-            .await
-            .map_err(|status| error::registry(&status, &request.name, &request.arrangement))?
-            .into_inner()
-            .bundle;
-        let trust = self.trust(&caller).await?;
-        let verdict = judge_file(&bundle, &trust, &question);
-        Ok(Response::new(wire::VerifyCertificateResponse { verdict: Some(convert::verdict(&verdict)), bundle }))
+        let (kept, known) = self.bundle(&request).await?;
+        let verdict = kept.examined.judge_for(known.party(&caller.organization), &question);
+        Ok(Response::new(wire::VerifyCertificateResponse {
+            verdict: Some(convert::verdict(&verdict)),
+            bundle: kept.bundle.clone(),
+        }))
     }
 
     async fn verify_bundle(
@@ -182,7 +157,9 @@ impl Rpc for VerificationService {
         }
         let question = self.question(&mut fields, &request.as_of_time, &request.production_time);
         fields.finish(DOMAIN)?;
-        let verdict = judge_file(&request.bundle, &self.trust(&caller).await?, &question);
+        let known = self.follower.known(0).await?;
+        let verdict =
+            examine_file(&request.bundle, &known.trust).judge_for(known.party(&caller.organization), &question);
         Ok(Response::new(wire::VerifyBundleResponse { verdict: Some(convert::verdict(&verdict)) }))
     }
 }

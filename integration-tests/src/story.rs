@@ -48,7 +48,8 @@ fn years(from: Timestamp, years: i64) -> Timestamp {
     from + SignedDuration::from_hours(24 * 365 * years)
 }
 
-fn signer(organization: &Organization) -> StatementSigner<'_> {
+/// An organisation, ready to sign.
+pub fn signer(organization: &Organization) -> StatementSigner<'_> {
     StatementSigner {
         did: organization.did,
         key: organization.key.as_ref(),

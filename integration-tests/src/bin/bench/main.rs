@@ -1,0 +1,103 @@
+//! `touchstone-bench`: measures what the goals are stated for. Nothing here is asserted in a test.
+//!
+//! `ONLY=name,name` runs a part, `QUICK=1` smaller sizes, `PROFILE=1` records flame graphs instead. Results go to
+//! `target/bench/`.
+
+mod cold;
+mod frame;
+mod profile;
+mod register;
+mod stand;
+mod verify;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use frame::{Figure, Plan};
+use stand::Stand;
+
+/// Why there is no figure. Words are enough: nobody acts on it but a reader.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Figures, and what measures them together.
+const MEASURES: [(&[&str], Measure); 3] = [
+    (&["verify_online_ratio"], Measure::Verify),
+    (&["register_ratio", "register_per_s"], Measure::Register),
+    (&["cold_verify_ms"], Measure::Cold),
+];
+
+#[derive(Clone, Copy)]
+enum Measure {
+    Verify,
+    Register,
+    Cold,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("touchstone-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The measures that `ONLY` names; all when it names none.
+fn wanted(only: &str) -> Result<Vec<Measure>, Failed> {
+    let names: Vec<&str> = only.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let known = || MEASURES.iter().flat_map(|(names, _)| names.iter().copied());
+    if let Some(unknown) = names.iter().find(|name| !known().any(|known| known == **name)) {
+        let known = known().collect::<Vec<_>>().join(", ");
+        return Err(format!("ONLY: there is no measure {unknown}: name {known}").into());
+    }
+    let asked = |measured: &[&str]| names.is_empty() || names.iter().any(|name| measured.contains(name));
+    Ok(MEASURES.iter().filter(|(measured, _)| asked(measured)).map(|(_, measure)| *measure).collect())
+}
+
+fn run() -> Result<(), Failed> {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let plan = Plan { quick: variable("QUICK") == "1" };
+    let wanted = wanted(&variable("ONLY"))?;
+    let folder = tempfile::tempdir()?;
+    let mut figures = Vec::new();
+    for (number, measure) in wanted.into_iter().enumerate() {
+        // Each on an installation of its own: what one leaves behind is not the next one's load.
+        let folder = folder.path().join(number.to_string());
+        let stand = Stand::set_up(&folder)?;
+        if variable("PROFILE") == "1" {
+            match measure {
+                Measure::Verify => verify::profile(&stand, plan)?,
+                Measure::Register => register::profile(&stand, plan)?,
+                Measure::Cold => {}
+            }
+            continue;
+        }
+        figures.extend(match measure {
+            Measure::Verify => verify::measure(&stand, plan)?,
+            Measure::Register => register::measure(&stand, plan, &folder)?,
+            Measure::Cold => cold::measure(&stand, plan, &folder)?,
+        });
+    }
+    if !figures.is_empty() {
+        show(&figures)?;
+    }
+    Ok(())
+}
+
+fn show(figures: &[Figure]) -> Result<(), Failed> {
+    for figure in figures {
+        let value = figure.value.map_or("not measured".to_owned(), |value| format!("{value:.4} {}", figure.unit));
+        let met = match figure.meets {
+            Some(true) => "met",
+            Some(false) => "NOT met",
+            None => "not measured",
+        };
+        println!("{:<22} {value:<20} goal {:<10} {met}", figure.name, figure.goal);
+    }
+    std::fs::create_dir_all(profile::FOLDER)?;
+    let path = Path::new(profile::FOLDER).join("summary.json");
+    std::fs::write(&path, serde_json::to_string_pretty(figures)? + "\n")?;
+    println!("{}", path.display());
+    Ok(())
+}

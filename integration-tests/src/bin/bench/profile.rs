@@ -1,0 +1,30 @@
+//! A flame graph of the server's threads under a load.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::Failed;
+use crate::stand::CLIENT;
+
+/// Samples a second of processor time: no multiple of anything that happens every millisecond.
+const FREQUENCY: i32 = 997;
+
+/// Where results go.
+pub const FOLDER: &str = "target/bench";
+
+/// Records `load` and writes `target/bench/flame-<name>.svg`; callers' threads are left out.
+pub fn record(name: &str, load: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+    let guard = pprof::ProfilerGuardBuilder::default()
+        .frequency(FREQUENCY)
+        // Unwinding through these may deadlock in a signal handler.
+        .blocklist(&["libc", "libgcc", "pthread", "vdso"])
+        .build()?;
+    load()?;
+    let mut report = guard.report().build()?;
+    report.data.retain(|frames, _| !frames.thread_name.starts_with(CLIENT));
+    std::fs::create_dir_all(FOLDER)?;
+    let path = Path::new(FOLDER).join(format!("flame-{name}.svg"));
+    report.flamegraph(File::create(&path)?)?;
+    println!("{}", path.display());
+    Ok(())
+}

@@ -13,6 +13,8 @@ mod bad_input;
 mod public;
 #[path = "../it/readings.rs"]
 mod readings;
+#[path = "../it/reasons.rs"]
+mod reasons;
 #[path = "../it/second_implementation.rs"]
 mod second_implementation;
 #[path = "../it/statements.rs"]

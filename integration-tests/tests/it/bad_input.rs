@@ -76,7 +76,7 @@ async fn an_empty_request_is_told_every_required_field() {
             let others = required(&method.input()).into_iter().filter(|other| other.name() != field.name());
             let members = required(&inner).into_iter().map(|member| format!("{}.{}", field.name(), member.name()));
             let expected = sorted(others.map(|other| other.name().to_owned()).chain(members));
-            let answer = refused(call(client, &path, request.encode_to_vec()).await);
+            let answer = refused(call(&client, &path, request.encode_to_vec()).await);
             assert_eq!((answer.reason.as_str(), answer.fields), ("REQUEST_INVALID", expected), "{path}");
         }
     }

@@ -11,6 +11,7 @@ mod cli;
 mod faults;
 mod public;
 mod readings;
+mod reasons;
 mod second_implementation;
 mod statements;
 mod story;

@@ -20,6 +20,16 @@ pub fn entry(leaf: u64, statement: &SignedStatement, bytes: &[u8]) -> Entry {
     }
 }
 
+/// What is remembered of an answer: all but the statement, which the same request brings again.
+pub fn remembered(answer: &Entry) -> Entry {
+    Entry { statement: Vec::new(), ..answer.clone() }
+}
+
+/// The first answer to a request, which brings the statement again.
+pub fn again(remembered: Entry, statement: &[u8]) -> Entry {
+    Entry { statement: statement.to_vec(), ..remembered }
+}
+
 /// Hashes of a path.
 pub fn path(hashes: &[Hash]) -> Vec<Vec<u8>> {
     hashes.iter().map(|hash| hash.to_vec()).collect()

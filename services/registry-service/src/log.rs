@@ -33,9 +33,9 @@ use crate::error::{DOMAIN, internal};
 use crate::index::Index;
 use crate::{checks, convert};
 
-/// Statements in one batch: each brings up to four rows of at most 64 KiB in all.
+/// Statements in one batch: each brings four rows of the thousand that a batch may have.
 const GROUP: usize = 128;
-/// Bytes of entries in one batch, well below the store's limit.
+/// Bytes of entries in one batch: with what is remembered of each request it stays below the store's limit.
 const GROUP_BYTES: usize = 768 << 10;
 /// Statements waiting for the sequencer before callers are told to come back.
 const QUEUE: usize = 1_024;
@@ -472,6 +472,7 @@ impl Sequencer {
                 match once.seen::<Entry>(self.store.as_ref()).await {
                     Ok(None) => {}
                     Ok(Some(answer)) => {
+                        let answer = convert::again(answer, &submission.entry);
                         let _gone = submission.answer.send(Ok(answer));
                         continue;
                     }
@@ -538,7 +539,7 @@ impl Sequencer {
         let answer = convert::entry(leaf, &submission.statement, &submission.entry);
         if let Some(once) = &submission.once {
             let mut batch = Batch::new();
-            once.remember(&mut batch, &answer);
+            once.remember(&mut batch, &convert::remembered(&answer));
             // A twin that remembered first has remembered the same answer.
             self.store.commit(once.part(), batch).await.map_err(|e| Refusal::store(DOMAIN, &e))?;
         }
@@ -584,7 +585,7 @@ impl Sequencer {
             batch.put(Namespace::Entry, keys::number(leaf), submission.entry.clone());
             let answer = convert::entry(leaf, &submission.statement, &submission.entry);
             if let Some(once) = &submission.once {
-                once.remember(&mut batch, &answer);
+                once.remember(&mut batch, &convert::remembered(&answer));
             }
             answers.push(answer);
         }

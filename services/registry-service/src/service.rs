@@ -176,7 +176,7 @@ impl RegistryService {
         let begun =
             Once::begin(self.store.as_ref(), part(), DOMAIN, &caller, method, &request.request_id, &request).await?;
         let once = match begun {
-            Begin::Again(entry) => return Ok(entry),
+            Begin::Again(entry) => return Ok(convert::again(entry, &request.statement)),
             Begin::Now(once) => once,
         };
         let statement = SignedStatement::from_entry(&request.statement).map_err(|e| error::statement(&e))?;

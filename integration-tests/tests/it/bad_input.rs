@@ -80,7 +80,7 @@ async fn an_empty_request_is_told_every_required_field() {
             assert_eq!((answer.reason.as_str(), answer.fields), ("REQUEST_INVALID", expected), "{path}");
         }
     }
-    assert_eq!(sorted(without), ["GetCheckpoint", "GetLogIdentity", "ListEntries"]);
+    assert_eq!(sorted(without), ["GetCheckpoint", "GetLogIdentity", "ListEntries", "WatchCheckpoint"]);
     assert_eq!(nested, 8);
 }
 

@@ -166,16 +166,23 @@ impl Decoder for Bytes {
     }
 }
 
-/// Calls any RPC with one message of these bytes; every message of the answer.
+/// RPCs whose answer ends with the server: one message of it is enough.
+const ENDLESS: [&str; 1] = ["/touchstone.registry.v1.RegistryService/WatchCheckpoint"];
+
+/// Calls any RPC with one message of these bytes; every message of the answer, of an endless one the first.
 pub async fn call(client: &Client, path: &str, message: Vec<u8>) -> Result<Vec<Vec<u8>>, Status> {
     let mut grpc = tonic::client::Grpc::new(client.channel(path));
     grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let enough = if ENDLESS.contains(&path) { 1 } else { usize::MAX };
     let path = path.parse().expect("a path");
     let request = Request::new(tokio_stream::iter([message]));
     let mut stream = grpc.streaming(request, path, Bytes).await?.into_inner();
     let mut answers = Vec::new();
     while let Some(answer) = stream.message().await? {
         answers.push(answer);
+        if answers.len() == enough {
+            break;
+        }
     }
     Ok(answers)
 }

@@ -1,6 +1,7 @@
 //! A flame graph of the server's threads under a load.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use crate::Failed;
@@ -26,5 +27,12 @@ pub fn record(name: &str, load: impl FnOnce() -> Result<(), Failed>) -> Result<(
     let path = Path::new(FOLDER).join(format!("flame-{name}.svg"));
     report.flamegraph(File::create(&path)?)?;
     println!("{}", path.display());
+    // The same as text, one stack a line, for grep and for comparing two versions.
+    let mut folded = File::create(path.with_extension("txt"))?;
+    for (frames, count) in &report.data {
+        let mut stack = vec![frames.thread_name.clone()];
+        stack.extend(frames.frames.iter().rev().flatten().map(pprof::Symbol::name));
+        writeln!(folded, "{} {count}", stack.join(";"))?;
+    }
     Ok(())
 }

@@ -38,6 +38,10 @@ pub mod google {
     pub mod api {
         include!("gen/google.api.rs");
     }
+    /// `google.rpc`
+    pub mod rpc {
+        include!("gen/google.rpc.rs");
+    }
     /// `google.type`
     pub mod r#type {
         include!("gen/google.r#type.rs");

@@ -112,7 +112,7 @@ async fn nobody_is_a_service_by_certificate() {
         let pair = stage.world.installation.authority.caller(&caller).expect("a pair");
         let client = connect(&stage, &pair);
         for path in [
-            "/touchstone.footprint.v1.FootprintService/FindFootprint",
+            "/touchstone.footprint.v1.FootprintService/FindFootprints",
             "/touchstone.metering.v1.MeteringService/ListSites",
         ] {
             let refused = refused(support::call(&client, path, Vec::new()).await);

@@ -30,7 +30,7 @@ pub enum ErrorReason {
     TooManyInProgress = 11,
     /// The server has as many calls in progress as it takes. Come back after the delay in RetryInfo.
     Overloaded = 12,
-    /// A fault of ours ended the method; the log holds the details under the id in metadata. Report it to the operator.
+    /// A fault of ours ended the method; the log holds the details under the trace_id in metadata. Report it to the operator.
     HandlerPanicked = 13,
 }
 impl ErrorReason {

@@ -1104,7 +1104,7 @@ pub enum ErrorReason {
     AlreadyExists = 7,
     /// The store did not answer. Try again; nothing was half-written.
     StoreUnavailable = 8,
-    /// A fault of ours; the log holds the details under the id in metadata. Report it to the operator.
+    /// A fault of ours; the log holds the details under the trace_id in metadata. Report it to the operator.
     Internal = 9,
     /// A service that this one needs did not answer. Try again after the delay in RetryInfo.
     PeerUnavailable = 10,

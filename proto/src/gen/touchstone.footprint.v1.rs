@@ -17,7 +17,7 @@ pub enum ErrorReason {
     AlreadyExists = 7,
     /// The store did not answer. Try again; nothing was half-written.
     StoreUnavailable = 8,
-    /// A fault of ours; the log holds the details under the id in metadata. Report it to the operator.
+    /// A fault of ours; the log holds the details under the trace_id in metadata. Report it to the operator.
     Internal = 9,
     /// A service that this one needs did not answer. Try again after the delay in RetryInfo.
     PeerUnavailable = 10,
@@ -157,12 +157,19 @@ pub struct ListFootprintsResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-/// Request of FindFootprint.
+/// Request of FindFootprints.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct FindFootprintRequest {
-    /// SHA-256 of the statement, 32 bytes.
-    #[prost(bytes = "vec", tag = "1")]
-    pub statement_sha256: ::prost::alloc::vec::Vec<u8>,
+pub struct FindFootprintsRequest {
+    /// SHA-256 of each statement, 32 bytes; at most 1,000.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub statement_sha256s: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+/// Answer of FindFootprints.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FindFootprintsResponse {
+    /// Names of the footprints, in the order asked; empty where no footprint has the statement.
+    #[prost(string, repeated, tag = "1")]
+    pub footprints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Request of RecomputeFootprint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -357,11 +364,14 @@ pub mod footprint_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Finds a footprint by the digest of its statement.
-        pub async fn find_footprint(
+        /// Tells which statements footprints hold: what the registry asks before it takes certificates that name them. Services.
+        pub async fn find_footprints(
             &mut self,
-            request: impl tonic::IntoRequest<super::FindFootprintRequest>,
-        ) -> std::result::Result<tonic::Response<super::Footprint>, tonic::Status> {
+            request: impl tonic::IntoRequest<super::FindFootprintsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FindFootprintsResponse>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -372,14 +382,14 @@ pub mod footprint_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/touchstone.footprint.v1.FootprintService/FindFootprint",
+                "/touchstone.footprint.v1.FootprintService/FindFootprints",
             );
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new(
                         "touchstone.footprint.v1.FootprintService",
-                        "FindFootprint",
+                        "FindFootprints",
                     ),
                 );
             self.inner.unary(req, path, codec).await
@@ -447,11 +457,14 @@ pub mod footprint_service_server {
             tonic::Response<super::ListFootprintsResponse>,
             tonic::Status,
         >;
-        /// Finds a footprint by the digest of its statement.
-        async fn find_footprint(
+        /// Tells which statements footprints hold: what the registry asks before it takes certificates that name them. Services.
+        async fn find_footprints(
             &self,
-            request: tonic::Request<super::FindFootprintRequest>,
-        ) -> std::result::Result<tonic::Response<super::Footprint>, tonic::Status>;
+            request: tonic::Request<super::FindFootprintsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::FindFootprintsResponse>,
+            tonic::Status,
+        >;
         /// Computes again from the evidence held now and compares byte by byte.
         async fn recompute_footprint(
             &self,
@@ -676,25 +689,25 @@ pub mod footprint_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/touchstone.footprint.v1.FootprintService/FindFootprint" => {
+                "/touchstone.footprint.v1.FootprintService/FindFootprints" => {
                     #[allow(non_camel_case_types)]
-                    struct FindFootprintSvc<T: FootprintService>(pub Arc<T>);
+                    struct FindFootprintsSvc<T: FootprintService>(pub Arc<T>);
                     impl<
                         T: FootprintService,
-                    > tonic::server::UnaryService<super::FindFootprintRequest>
-                    for FindFootprintSvc<T> {
-                        type Response = super::Footprint;
+                    > tonic::server::UnaryService<super::FindFootprintsRequest>
+                    for FindFootprintsSvc<T> {
+                        type Response = super::FindFootprintsResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::FindFootprintRequest>,
+                            request: tonic::Request<super::FindFootprintsRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as FootprintService>::find_footprint(&inner, request)
+                                <T as FootprintService>::find_footprints(&inner, request)
                                     .await
                             };
                             Box::pin(fut)
@@ -706,7 +719,7 @@ pub mod footprint_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = FindFootprintSvc(inner);
+                        let method = FindFootprintsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

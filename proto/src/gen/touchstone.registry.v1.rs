@@ -178,7 +178,7 @@ pub enum ErrorReason {
     AlreadyExists = 7,
     /// The store did not answer. Try again; nothing was half-written.
     StoreUnavailable = 8,
-    /// A fault of ours; the log holds the details under the id in metadata. Report it to the operator.
+    /// A fault of ours; the log holds the details under the trace_id in metadata. Report it to the operator.
     Internal = 9,
     /// A service that this one needs did not answer. Try again after the delay in RetryInfo.
     PeerUnavailable = 10,
@@ -309,6 +309,39 @@ pub struct RegisterStatementRequest {
     /// UUID4 of this change (AIP-155). The same id with the same request answers as the first time; with another request it is refused with REQUEST_ID_REUSED. Remembered as long as what it made.
     #[prost(string, tag = "2")]
     pub request_id: ::prost::alloc::string::String,
+}
+/// One statement of RegisterStatements.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegisterStatementsRequest {
+    /// Tagged COSE_Sign1 with empty unprotected header; payload at most 48 KiB.
+    #[prost(bytes = "vec", tag = "1")]
+    pub statement: ::prost::alloc::vec::Vec<u8>,
+    /// UUID4 of this change (AIP-155), as in RegisterStatementRequest. Remembered as long as what it made.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+}
+/// What became of one statement of RegisterStatements.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RegisterStatementsResponse {
+    /// The request that this answers.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Its outcome.
+    #[prost(oneof = "register_statements_response::Outcome", tags = "2, 3")]
+    pub outcome: ::core::option::Option<register_statements_response::Outcome>,
+}
+/// Nested message and enum types in `RegisterStatementsResponse`.
+pub mod register_statements_response {
+    /// Its outcome.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Outcome {
+        /// Where it stands in the log; the statement itself is left out.
+        #[prost(message, tag = "2")]
+        Entry(super::Entry),
+        /// Why it was refused: code, message and details are those of RegisterStatement.
+        #[prost(message, tag = "3")]
+        Refusal(super::super::super::super::google::rpc::Status),
+    }
 }
 /// Request of GetEntry.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -587,6 +620,40 @@ pub mod registry_service_client {
                     ),
                 );
             self.inner.unary(req, path, codec).await
+        }
+        /// Checks and sequences many statements on one stream: an answer for each, in the order sent. Each is registered by
+        /// itself, as RegisterStatement would, whatever becomes of the others, and may be sent again over either method. When
+        /// the server is asked to end it answers what it has taken and ends the stream: send the rest again.
+        pub async fn register_statements(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<
+                Message = super::RegisterStatementsRequest,
+            >,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::RegisterStatementsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.registry.v1.RegistryService/RegisterStatements",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.registry.v1.RegistryService",
+                        "RegisterStatements",
+                    ),
+                );
+            self.inner.streaming(req, path, codec).await
         }
         /// Returns an entry.
         pub async fn get_entry(
@@ -921,6 +988,25 @@ pub mod registry_service_server {
             &self,
             request: tonic::Request<super::RegisterStatementRequest>,
         ) -> std::result::Result<tonic::Response<super::Entry>, tonic::Status>;
+        /// Server streaming response type for the RegisterStatements method.
+        type RegisterStatementsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<
+                    super::RegisterStatementsResponse,
+                    tonic::Status,
+                >,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Checks and sequences many statements on one stream: an answer for each, in the order sent. Each is registered by
+        /// itself, as RegisterStatement would, whatever becomes of the others, and may be sent again over either method. When
+        /// the server is asked to end it answers what it has taken and ends the stream: send the rest again.
+        async fn register_statements(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::RegisterStatementsRequest>>,
+        ) -> std::result::Result<
+            tonic::Response<Self::RegisterStatementsStream>,
+            tonic::Status,
+        >;
         /// Returns an entry.
         async fn get_entry(
             &self,
@@ -1121,6 +1207,55 @@ pub mod registry_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/touchstone.registry.v1.RegistryService/RegisterStatements" => {
+                    #[allow(non_camel_case_types)]
+                    struct RegisterStatementsSvc<T: RegistryService>(pub Arc<T>);
+                    impl<
+                        T: RegistryService,
+                    > tonic::server::StreamingService<super::RegisterStatementsRequest>
+                    for RegisterStatementsSvc<T> {
+                        type Response = super::RegisterStatementsResponse;
+                        type ResponseStream = T::RegisterStatementsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::RegisterStatementsRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RegistryService>::register_statements(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RegisterStatementsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -216,6 +216,11 @@ impl SignedStatement {
         &self.content
     }
 
+    /// Issuer, subject and content, without the bytes.
+    pub fn into_content(self) -> (String, String, Content) {
+        (self.issuer, self.subject, self.content)
+    }
+
     /// The payload, as signed.
     pub fn payload(&self) -> &[u8] {
         self.envelope.payload().unwrap_or_default()

@@ -32,9 +32,12 @@ pub const ROWS: &[Row] = &[
     ("/touchstone.footprint.v1.FootprintService/ComputeFootprint", Who::Roles(&[Role::Exporter])),
     ("/touchstone.footprint.v1.FootprintService/GetFootprint", READERS),
     ("/touchstone.footprint.v1.FootprintService/ListFootprints", READERS),
-    ("/touchstone.footprint.v1.FootprintService/FindFootprint", Who::Roles(&[Role::Service])),
+    ("/touchstone.footprint.v1.FootprintService/FindFootprints", Who::Roles(&[Role::Service])),
     ("/touchstone.footprint.v1.FootprintService/RecomputeFootprint", READERS),
 ];
+
+/// Digests in one question.
+const MAX_FOUND: usize = 1_000;
 
 /// The service.
 pub struct FootprintService {
@@ -161,26 +164,33 @@ impl Rpc for FootprintService {
         Ok(Response::new(wire::ListFootprintsResponse { footprints, next_page_token }))
     }
 
-    async fn find_footprint(
+    async fn find_footprints(
         &self,
-        request: Request<wire::FindFootprintRequest>,
-    ) -> Result<Response<wire::Footprint>, Status> {
+        request: Request<wire::FindFootprintsRequest>,
+    ) -> Result<Response<wire::FindFootprintsResponse>, Status> {
+        let wanted = request.into_inner().statement_sha256s;
         let mut fields = Fields::new();
-        fields.digest("statement_sha256", &request.get_ref().statement_sha256);
+        if wanted.is_empty() || wanted.len() > MAX_FOUND {
+            fields.refuse("statement_sha256s", format!("has {} digests: 1 to {MAX_FOUND}", wanted.len()));
+        }
+        for (place, digest) in wanted.iter().enumerate() {
+            fields.digest(&format!("statement_sha256s[{place}]"), digest);
+        }
         fields.finish(DOMAIN)?;
-        let digest = &request.get_ref().statement_sha256;
-        let name = self
-            .store
-            .get(&digests()?, Namespace::Digest, digest)
-            .await
-            .map_err(|e| Refusal::store(DOMAIN, &e))?
-            .and_then(|name| String::from_utf8(name).ok());
-        let unknown = || Refusal::not_found(DOMAIN, "footprint", "with this statement digest");
-        let found: Option<wire::Footprint> = match name {
-            None => None,
-            Some(name) => self.resources.find(&name).await?,
-        };
-        Ok(Response::new(found.filter(|found| &found.statement_sha256 == digest).ok_or_else(unknown)?))
+        let part = digests()?;
+        let names = self.store.multi_get(&part, Namespace::Digest, &wanted).await;
+        let mut footprints = Vec::with_capacity(wanted.len());
+        for (digest, name) in wanted.iter().zip(names.map_err(|e| Refusal::store(DOMAIN, &e))?) {
+            let name = name.and_then(|name| String::from_utf8(name).ok());
+            // The index row comes first: one that leads nowhere is of a footprint that was never written.
+            let held: Option<wire::Footprint> = match &name {
+                None => None,
+                Some(name) => self.resources.find(name).await?,
+            };
+            let known = held.is_some_and(|held| &held.statement_sha256 == digest);
+            footprints.push(name.filter(|_| known).unwrap_or_default());
+        }
+        Ok(Response::new(wire::FindFootprintsResponse { footprints }))
     }
 
     async fn recompute_footprint(

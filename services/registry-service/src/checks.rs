@@ -1,6 +1,9 @@
 //! What a statement must fulfil to be registered, in order: size and form (done by `SignedStatement`), signer, path,
 //! accreditation, subject. Pure: the index and the time are arguments.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
 use cose::key::PublicKey;
 use cose::x509::{Certificate as X509, verify_path};
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +21,42 @@ use crate::index::Index;
 /// How far a body's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
+/// Paths kept: as many as there are signing certificates in use, and room for mistakes.
+const MAX_PATHS: usize = 4_096;
+
+/// Certificates whose path to an authority was found good. The bytes are the same for every statement that they sign, so
+/// the signature over them is checked once; dates and names are looked at every time.
+#[derive(Default)]
+pub struct Paths(Mutex<HashMap<PathKey, Arc<X509>>>);
+
+/// Digests of certificate and authority.
+type PathKey = ([u8; 32], [u8; 32]);
+
+impl Paths {
+    fn known(&self, key: &PathKey, now: Timestamp) -> Option<Arc<X509>> {
+        let known = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(key).cloned();
+        known.filter(|known| (known.not_before()..=known.not_after()).contains(&now.as_second()))
+    }
+
+    fn keep(&self, key: PathKey, certificate: Arc<X509>) {
+        let mut known = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if known.len() >= MAX_PATHS {
+            known.clear();
+        }
+        known.insert(key, certificate);
+    }
+}
+
+/// What entitles to register, besides the log itself.
+pub struct Entitled<'a> {
+    /// DID and key of the operator: anchors.
+    pub operator: (&'a str, &'a PublicKey),
+    /// Who registers.
+    pub caller: &'a Caller,
+    /// Paths known.
+    pub paths: &'a Paths,
+}
+
 /// Who signed: what the caller must be to register it.
 struct Signer {
     organization: String,
@@ -31,10 +70,10 @@ struct Signer {
 pub fn check(
     statement: &SignedStatement,
     index: &Index,
-    operator: (&str, &PublicKey),
-    caller: &Caller,
+    entitled: &Entitled<'_>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
+    let Entitled { operator, caller, paths } = *entitled;
     let signer = match statement.content() {
         Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {
             return Err(refuse(
@@ -47,19 +86,19 @@ pub fn check(
             operator_signed(statement, operator)?;
             let authority = anchor.authority.0.as_slice();
             for der in &anchor.signing_certificates {
-                path(&der.0, &[authority.to_vec()], &anchor.id, now)?;
+                path(&der.0, authority, &anchor.id, paths, now)?;
             }
             Signer { organization: caller.organization.clone() }
         }
         Content::Accreditation(accreditation) => {
-            let signer = anchored(statement, index, AnchorRole::AccreditationBody, now)?;
+            let signer = anchored(statement, index, AnchorRole::AccreditationBody, paths, now)?;
             let authority = &index.anchors[statement.issuer()].1.authority.0;
             for der in &accreditation.credential_subject.signing_certificates {
-                path(&der.0, std::slice::from_ref(authority), &accreditation.credential_subject.id, now)?;
+                path(&der.0, authority, &accreditation.credential_subject.id, paths, now)?;
             }
             signer
         }
-        Content::Arrangement(_) => anchored(statement, index, AnchorRole::ArrangementParty, now)?,
+        Content::Arrangement(_) => anchored(statement, index, AnchorRole::ArrangementParty, paths, now)?,
         Content::ArrangementAcceptance(acceptance) => {
             let known = index
                 .arrangements
@@ -74,9 +113,9 @@ pub fn check(
             if known.1.providing_party != acceptance.issuer {
                 return Err(not_entitled("only the providing party accepts an arrangement", statement.issuer()));
             }
-            anchored(statement, index, AnchorRole::ArrangementParty, now)?
+            anchored(statement, index, AnchorRole::ArrangementParty, paths, now)?
         }
-        Content::Certificate(_) => certificate(statement, index, now)?,
+        Content::Certificate(_) => certificate(statement, index, paths, now)?,
         Content::StatusEvent(event) => {
             let target = index.by_subject.get(&event.subject).ok_or_else(|| {
                 refuse(Code::FailedPrecondition, Reason::SubjectUnknown, "the log holds nothing with this subject")
@@ -100,7 +139,7 @@ pub fn check(
                 operator_signed(statement, operator)?;
                 Signer { organization: caller.organization.clone() }
             } else {
-                vouched(statement, index, now)?
+                vouched(statement, index, paths, now)?
             }
         }
     };
@@ -221,14 +260,24 @@ fn operator_signed(statement: &SignedStatement, (id, key): (&str, &PublicKey)) -
     statement.verify(key).map_err(signature_invalid)
 }
 
-fn path(leaf: &[u8], authorities: &[Vec<u8>], did: &str, now: Timestamp) -> Result<X509, Refusal> {
+fn path(leaf: &[u8], authority: &[u8], did: &str, paths: &Paths, now: Timestamp) -> Result<Arc<X509>, Refusal> {
     let invalid = |problem: String| {
         refuse(Code::InvalidArgument, Reason::SignerPathInvalid, format!("certificate of {did}: {problem}"))
             .with("id", did)
     };
-    let certificate = X509::from_der(leaf).map_err(|e| invalid(e.to_string()))?;
-    let path = verify_path(&certificate, &[], authorities, now.as_second()).map_err(|e| invalid(e.to_string()))?;
-    if !path.uris().iter().any(|uri| uri == did) {
+    let key = (cose::sha256(leaf), cose::sha256(authority));
+    let certificate = match paths.known(&key, now) {
+        Some(known) => known,
+        None => {
+            let certificate = X509::from_der(leaf).map_err(|e| invalid(e.to_string()))?;
+            verify_path(&certificate, &[], &[authority.to_vec()], now.as_second())
+                .map_err(|e| invalid(e.to_string()))?;
+            let certificate = Arc::new(certificate);
+            paths.keep(key, certificate.clone());
+            certificate
+        }
+    };
+    if !certificate.uris().iter().any(|uri| uri == did) {
         return Err(invalid("its subject alternative name is another".into()));
     }
     Ok(certificate)
@@ -247,7 +296,13 @@ fn signer_of(statement: &SignedStatement, index: &Index) -> Result<Vec<u8>, Refu
 }
 
 /// A statement of an anchored party.
-fn anchored(statement: &SignedStatement, index: &Index, role: AnchorRole, now: Timestamp) -> Result<Signer, Refusal> {
+fn anchored(
+    statement: &SignedStatement,
+    index: &Index,
+    role: AnchorRole,
+    paths: &Paths,
+    now: Timestamp,
+) -> Result<Signer, Refusal> {
     let der = signer_of(statement, index)?;
     let (leaf, anchor) = index.anchors.get(statement.issuer()).ok_or_else(|| {
         refuse(Code::FailedPrecondition, Reason::SignerUnknown, format!("{} is not anchored", statement.issuer()))
@@ -256,15 +311,15 @@ fn anchored(statement: &SignedStatement, index: &Index, role: AnchorRole, now: T
     if anchor.role != role {
         return Err(not_entitled("this needs an anchor of another role", statement.issuer()));
     }
-    let signer = path(&der, std::slice::from_ref(&anchor.authority.0), statement.issuer(), now)?;
+    let signer = path(&der, &anchor.authority.0, statement.issuer(), paths, now)?;
     statement.verify(signer.public_key()).map_err(signature_invalid)?;
     Ok(Signer { organization: anchor.organization.clone() })
 }
 
 /// A statement of an anchored party or of an accredited body.
-fn vouched(statement: &SignedStatement, index: &Index, now: Timestamp) -> Result<Signer, Refusal> {
+fn vouched(statement: &SignedStatement, index: &Index, paths: &Paths, now: Timestamp) -> Result<Signer, Refusal> {
     if let Some((_, anchor)) = index.anchors.get(statement.issuer()) {
-        return anchored(statement, index, anchor.role, now);
+        return anchored(statement, index, anchor.role, paths, now);
     }
     let mut granted = index
         .accreditations
@@ -297,16 +352,16 @@ fn vouched(statement: &SignedStatement, index: &Index, now: Timestamp) -> Result
             )
             .with("kid", statement.kid())
         })?;
-    let signer = path(&der, &[authority], statement.issuer(), now)?;
+    let signer = path(&der, &authority, statement.issuer(), paths, now)?;
     statement.verify(signer.public_key()).map_err(signature_invalid)?;
     Ok(Signer { organization })
 }
 
-fn certificate(statement: &SignedStatement, index: &Index, now: Timestamp) -> Result<Signer, Refusal> {
+fn certificate(statement: &SignedStatement, index: &Index, paths: &Paths, now: Timestamp) -> Result<Signer, Refusal> {
     let Content::Certificate(content) = statement.content() else {
         return Err(crate::error::internal("a certificate was expected"));
     };
-    let signer = vouched(statement, index, now)?;
+    let signer = vouched(statement, index, paths, now)?;
     let named = &content.credential_subject.authorisation[0];
     let (leaf, accreditation) =
         index.accreditations.get(&named.endorsement_evidence.digest_multibase).ok_or_else(|| {

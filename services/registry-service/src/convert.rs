@@ -5,14 +5,14 @@ use proto::registry::{Certificate, CertificateState, Entry};
 use proto::timestamp;
 use record::statement::SignedStatement;
 use record::status::{State, StatusRecord};
-use tlog::{Hash, leaf_hash};
+use tlog::Hash;
 
 /// An entry.
-pub fn entry(leaf: u64, statement: &SignedStatement, bytes: &[u8]) -> Entry {
+pub fn entry(leaf: u64, statement: &SignedStatement, bytes: &[u8], hash: Hash) -> Entry {
     Entry {
         name: format!("entries/{leaf}"),
         index: leaf,
-        leaf_hash: leaf_hash(bytes).to_vec(),
+        leaf_hash: hash.to_vec(),
         media_type: statement.media_type().to_owned(),
         issuer: statement.issuer().to_owned(),
         subject: statement.subject().to_owned(),
@@ -22,7 +22,16 @@ pub fn entry(leaf: u64, statement: &SignedStatement, bytes: &[u8]) -> Entry {
 
 /// What is remembered of an answer: all but the statement, which the same request brings again.
 pub fn remembered(answer: &Entry) -> Entry {
-    Entry { statement: Vec::new(), ..answer.clone() }
+    let Entry { name, index, leaf_hash, media_type, issuer, subject, statement: _ } = answer;
+    Entry {
+        name: name.clone(),
+        index: *index,
+        leaf_hash: leaf_hash.clone(),
+        media_type: media_type.clone(),
+        issuer: issuer.clone(),
+        subject: subject.clone(),
+        statement: Vec::new(),
+    }
 }
 
 /// The first answer to a request, which brings the statement again.

@@ -39,36 +39,34 @@ pub struct Index {
 
 impl Index {
     /// Takes up the next entry.
-    pub fn take(&mut self, statement: &SignedStatement, entry: &[u8], hash: [u8; 32]) -> u64 {
+    pub fn take(&mut self, statement: SignedStatement, entry: &[u8], hash: [u8; 32]) -> u64 {
         let leaf = self.issuers.len() as u64;
-        self.issuers.push(statement.issuer().to_owned());
+        let (issuer, subject, content) = statement.into_content();
+        self.issuers.push(issuer);
         self.by_hash.insert(hash, leaf);
         let mut vouch = |certificates: &[record::json::Der]| {
             for der in certificates {
                 self.signers.insert(cose::sha256(&der.0), der.0.clone());
             }
         };
-        match statement.content() {
+        match content {
             Content::Anchor(anchor) => {
                 vouch(&anchor.signing_certificates);
                 self.by_subject.insert(anchor.id.clone(), leaf);
-                self.anchors.insert(anchor.id.clone(), (leaf, Anchor::clone(anchor)));
+                self.anchors.insert(anchor.id.clone(), (leaf, *anchor));
             }
             Content::Accreditation(accreditation) => {
                 vouch(&accreditation.credential_subject.signing_certificates);
                 self.by_subject.insert(accreditation.id.clone(), leaf);
-                self.accreditations.insert(Digest::of(entry), (leaf, Accreditation::clone(accreditation)));
+                self.accreditations.insert(Digest::of(entry), (leaf, *accreditation));
             }
             Content::Certificate(certificate) => {
-                self.by_subject.insert(statement.subject().to_owned(), leaf);
-                self.certificates.insert(certificate.number().to_owned(), (leaf, Certificate::clone(certificate)));
+                self.by_subject.insert(subject, leaf);
+                self.certificates.insert(certificate.number().to_owned(), (leaf, *certificate));
             }
             Content::Arrangement(arrangement) => {
                 self.by_subject.insert(arrangement.id.clone(), leaf);
-                self.arrangements.insert(
-                    arrangement.number().to_owned(),
-                    (leaf, Arrangement::clone(arrangement), Digest::of(entry)),
-                );
+                self.arrangements.insert(arrangement.number().to_owned(), (leaf, *arrangement, Digest::of(entry)));
             }
             Content::ArrangementAcceptance(acceptance) => {
                 self.by_subject.insert(acceptance.id.clone(), leaf);
@@ -78,7 +76,7 @@ impl Index {
                 if let Some(&target) = self.by_subject.get(&event.subject) {
                     self.events.push((leaf, target));
                     let record = self.records.entry(target).or_insert_with(|| StatusRecord::new(target));
-                    record.history.push(transition(event, leaf));
+                    record.history.push(transition(&event, leaf));
                 }
             }
             Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {}

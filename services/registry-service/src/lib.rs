@@ -9,6 +9,9 @@ mod error;
 mod index;
 mod log;
 mod proofs;
+mod publisher;
+mod registration;
+mod sequencer;
 mod service;
 
 pub use config::{Config, LogKeys};

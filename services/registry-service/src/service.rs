@@ -1,33 +1,30 @@
 //! Handlers: wire words in, record words out.
 
 use std::pin::Pin;
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLockReadGuard};
 use std::time::Duration;
 
 use futures_util::Stream;
 use proto::fields::Fields;
-use proto::footprint::FindFootprintRequest;
 use proto::footprint::footprint_service_client::FootprintServiceClient;
 use proto::registry as wire;
-use proto::registry::ErrorReason as Reason;
 use proto::registry::registry_service_server::RegistryService as Rpc;
 use record::name;
-use record::statement::{Content, MAX_ENTRY_BYTES, SignedStatement};
+use record::statement::SignedStatement;
 use runtime::access::{Row, Who};
-use runtime::connect::Peer;
 use runtime::error::Finish;
-use runtime::once::{Begin, Once, check_request_id};
 use runtime::{Caller, Clock, Refusal, Role};
 use store::{BlobStore, Direction, Namespace, RegistryStore, keys};
 use tlog::tile::{Bundle as EntryBundle, Tile};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::config::Config;
-use crate::error::{self, DOMAIN, internal, refuse};
-use crate::log::{Log, Published, Submission, View, part};
-use crate::{checks, convert, log, proofs};
+use crate::error::{DOMAIN, internal};
+use crate::log::{Log, Published, View, part, read};
+use crate::registration::Registration;
+use crate::{convert, log, proofs};
 
 /// Longest wait for something to be published.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -40,6 +37,7 @@ const WRITERS: Who =
 /// Rows of the caller table.
 pub const ROWS: &[Row] = &[
     ("/touchstone.registry.v1.RegistryService/RegisterStatement", WRITERS),
+    ("/touchstone.registry.v1.RegistryService/RegisterStatements", WRITERS),
     ("/touchstone.registry.v1.RegistryService/GetEntry", Who::Known),
     ("/touchstone.registry.v1.RegistryService/ListEntries", Who::Known),
     ("/touchstone.registry.v1.RegistryService/GetCertificate", Who::Known),
@@ -55,19 +53,19 @@ pub const ROWS: &[Row] = &[
 
 /// The service.
 pub struct RegistryService {
+    registration: Registration,
     log: Log,
     store: Arc<dyn RegistryStore>,
     blobs: Arc<dyn BlobStore>,
-    footprints: FootprintServiceClient<Peer>,
     clock: Clock,
     origin: String,
-    log_id: String,
-    operator: cose::key::PublicKey,
     receipt_key_jwk: String,
     note_keys: (String, String),
     stopping: watch::Receiver<bool>,
 }
 
+/// What registers many statements.
+type Answers = Pin<Box<dyn Stream<Item = Result<wire::RegisterStatementsResponse, Status>> + Send>>;
 /// What a watcher gets.
 type Checkpoints = Pin<Box<dyn Stream<Item = Result<wire::WatchCheckpointResponse, Status>> + Send>>;
 
@@ -93,19 +91,8 @@ impl RegistryService {
             (vkey(&origin, &config.keys.note)?, vkey(&format!("{origin}/status"), &config.keys.status_note)?);
         let stopping = config.stopping.clone();
         let (log, task) = log::open(config).await?;
-        let service = Self {
-            log,
-            store,
-            blobs,
-            footprints,
-            clock,
-            origin,
-            log_id,
-            operator,
-            receipt_key_jwk,
-            note_keys,
-            stopping,
-        };
+        let registration = Registration::new(log.clone(), store.clone(), footprints, clock.clone(), (log_id, operator));
+        let service = Self { registration, log, store, blobs, clock, origin, receipt_key_jwk, note_keys, stopping };
         Ok((service, task))
     }
 
@@ -145,61 +132,6 @@ impl RegistryService {
         Err(Refusal::not_found(DOMAIN, "entry", &format!("entries/{leaf}")))
     }
 
-    async fn evidence_known(&self, statement: &SignedStatement) -> Result<(), Refusal> {
-        let Content::Certificate(certificate) = statement.content() else { return Ok(()) };
-        let digest = certificate.assessment().measurement.statement.0.to_vec();
-        let mut footprints = self.footprints.clone();
-        match footprints.find_footprint(FindFootprintRequest { statement_sha256: digest.clone() }).await {
-            Ok(_) => Ok(()),
-            Err(status) if status.code() == Code::NotFound => Err(refuse(
-                Code::FailedPrecondition,
-                Reason::EvidenceUnknown,
-                "the footprint statement that the certificate names is not known here",
-            )
-            .with("statement_sha256", hex::encode(digest))),
-            Err(status) => Err(Refusal::peer(DOMAIN, "footprint", &status)),
-        }
-    }
-
-    async fn register(&self, caller: Caller, request: wire::RegisterStatementRequest) -> Result<wire::Entry, Refusal> {
-        let mut fields = Fields::new();
-        check_request_id(&mut fields, &request.request_id);
-        if request.statement.is_empty() {
-            fields.refuse("statement", "is required");
-        }
-        fields.finish(DOMAIN)?;
-        if request.statement.len() > MAX_ENTRY_BYTES {
-            let size = record::statement::StatementError::TooLarge { size: request.statement.len() };
-            return Err(error::statement(&size));
-        }
-        let method = "RegistryService/RegisterStatement";
-        let begun =
-            Once::begin(self.store.as_ref(), part(), DOMAIN, &caller, method, &request.request_id, &request).await?;
-        let once = match begun {
-            Begin::Again(entry) => return Ok(convert::again(entry, &request.statement)),
-            Begin::Now(once) => once,
-        };
-        let statement = SignedStatement::from_entry(&request.statement).map_err(|e| error::statement(&e))?;
-        // The same bytes again give the same leaf, so a subject in use by them is no refusal.
-        let known = self.view().index.by_hash.contains_key(&tlog::leaf_hash(&request.statement));
-        if !known {
-            let now = (self.clock)();
-            checks::check(&statement, &self.view().index, (&self.log_id, &self.operator), &caller, now)?;
-            self.evidence_known(&statement).await?;
-        }
-        let (answer, outcome) = oneshot::channel();
-        let submission = Submission {
-            entry: request.statement,
-            statement,
-            once: Some(once),
-            span: tracing::Span::current(),
-            answer,
-        };
-        let stopped = || Refusal::store(DOMAIN, &store::StoreError::Unavailable("the sequencer has stopped".into()));
-        self.log.submit.send(submission).await.map_err(|_| stopped())?;
-        outcome.await.map_err(|_| stopped())?
-    }
-
     async fn tile(&self, path: &str) -> Result<Vec<u8>, Refusal> {
         let unknown = || Refusal::not_found(DOMAIN, "tile", path);
         if let Some(path) = path.strip_prefix("status/") {
@@ -234,10 +166,6 @@ impl RegistryService {
     }
 }
 
-fn read(view: &RwLock<View>) -> RwLockReadGuard<'_, View> {
-    view.read().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// The newest checkpoints: of the log, and of the status log.
 fn checkpoints(view: &View) -> (Vec<u8>, Vec<u8>) {
     (view.head.note.clone(), view.status.as_ref().map_or(Vec::new(), |status| status.note.clone()))
@@ -269,7 +197,18 @@ impl Rpc for RegistryService {
         request: Request<wire::RegisterStatementRequest>,
     ) -> Result<Response<wire::Entry>, Status> {
         let caller = Caller::of(&request);
-        Ok(Response::new(self.register(caller, request.into_inner()).await?))
+        Ok(Response::new(self.registration.one(&caller, request.into_inner()).await?))
+    }
+
+    type RegisterStatementsStream = Answers;
+
+    async fn register_statements(
+        &self,
+        request: Request<Streaming<wire::RegisterStatementsRequest>>,
+    ) -> Result<Response<Answers>, Status> {
+        let caller = Caller::of(&request);
+        let answers = self.registration.clone().stream(caller, request.into_inner(), self.stopping.clone());
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn get_entry(&self, request: Request<wire::GetEntryRequest>) -> Result<Response<wire::Entry>, Status> {
@@ -279,7 +218,7 @@ impl Rpc for RegistryService {
         let leaf = leaf.unwrap_or(u64::MAX);
         let bytes = proofs::entry_bytes(self.store.as_ref(), leaf).await?;
         let statement = SignedStatement::from_entry(&bytes).map_err(internal)?;
-        Ok(Response::new(convert::entry(leaf, &statement, &bytes)))
+        Ok(Response::new(convert::entry(leaf, &statement, &bytes, tlog::leaf_hash(&bytes))))
     }
 
     async fn list_entries(
@@ -322,7 +261,7 @@ impl Rpc for RegistryService {
                 break;
             }
             let statement = SignedStatement::from_entry(&entry).map_err(internal)?;
-            entries.push(convert::entry(leaf, &statement, &entry));
+            entries.push(convert::entry(leaf, &statement, &entry, tlog::leaf_hash(&entry)));
         }
         let next_page_token = next.map_or(String::new(), |leaf| format!("{}.{leaf}", request.start_index));
         Ok(Response::new(wire::ListEntriesResponse { entries, next_page_token }))

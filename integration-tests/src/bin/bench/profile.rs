@@ -1,8 +1,10 @@
 //! A flame graph of the server's threads under a load.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::Failed;
 use crate::stand::CLIENT;
@@ -20,8 +22,16 @@ pub fn record(name: &str, load: impl FnOnce() -> Result<(), Failed>) -> Result<(
         // Unwinding through these may deadlock in a signal handler.
         .blocklist(&["libc", "libgcc", "pthread", "vdso"])
         .build()?;
+    let began = Instant::now();
     load()?;
+    let took = began.elapsed();
     let mut report = guard.report().build()?;
+    // Whether the load was bound by processors at all, and whose.
+    let mut threads: BTreeMap<&str, isize> = BTreeMap::new();
+    for (frames, count) in &report.data {
+        *threads.entry(&frames.thread_name).or_default() += count;
+    }
+    println!("{name}: {:.2} s; samples by thread: {threads:?}", took.as_secs_f64());
     report.data.retain(|frames, _| !frames.thread_name.starts_with(CLIENT));
     std::fs::create_dir_all(FOLDER)?;
     let path = Path::new(FOLDER).join(format!("flame-{name}.svg"));

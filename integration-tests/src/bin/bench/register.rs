@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use cose::x509::Certificate as X509;
 use integration_tests::cast;
-use proto::registry::RegisterStatementRequest;
+use proto::registry::register_statements_response::Outcome;
+use proto::registry::{RegisterStatementRequest, RegisterStatementsRequest};
 use record::statement::SignedStatement;
 use rocksdb::{DB, Options, WriteBatch, WriteOptions};
 use serde_json::json;
@@ -28,8 +29,44 @@ const THREADS: usize = 4;
 /// What Project Origin publishes for issuing, transactions a second.
 const PROJECT_ORIGIN_PER_S: f64 = 170.0;
 
-/// Registers all; registrations a second.
-fn ours(stand: &Stand, clients: &[Client], entries: Vec<Vec<u8>>) -> Result<f64, Failed> {
+/// Registers all on one stream a connection; registrations a second.
+fn streamed(stand: &Stand, clients: &[Client], entries: Vec<Vec<u8>>) -> Result<f64, Failed> {
+    let (entries, next) = (Arc::new(entries), Arc::new(AtomicUsize::new(0)));
+    let began = Instant::now();
+    let tasks: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            let (client, entries, next) = (client.clone(), entries.clone(), next.clone());
+            stand.client.spawn(async move {
+                let requests = std::iter::from_fn(move || {
+                    let statement = entries.get(next.fetch_add(1, Ordering::Relaxed))?.clone();
+                    Some(RegisterStatementsRequest { statement, request_id: new_request_id() })
+                });
+                let answers = client.registry().register_statements(tokio_stream::iter(requests)).await?;
+                let mut answers = answers.into_inner();
+                let mut registered = 0;
+                while let Some(answer) = answers.message().await? {
+                    match answer.outcome {
+                        Some(Outcome::Entry(_)) => registered += 1,
+                        other => return Err(format!("not registered: {other:?}").into()),
+                    }
+                }
+                Ok::<usize, Failed>(registered)
+            })
+        })
+        .collect();
+    let mut registered = 0;
+    for task in tasks {
+        registered += stand.client.block_on(task)??;
+    }
+    if registered != entries.len() {
+        return Err(format!("{registered} of {} were answered", entries.len()).into());
+    }
+    Ok(registered as f64 / began.elapsed().as_secs_f64())
+}
+
+/// Registers all by calls of their own; registrations a second.
+fn unary(stand: &Stand, clients: &[Client], entries: Vec<Vec<u8>>) -> Result<f64, Failed> {
     let (entries, next) = (Arc::new(entries), Arc::new(AtomicUsize::new(0)));
     let began = Instant::now();
     let tasks: Vec<_> = (0..IN_FLIGHT)
@@ -98,7 +135,8 @@ pub fn measure(stand: &Stand, plan: Plan, folder: &Path) -> Result<Vec<Figure>, 
     raw(&db, &signer, 0, &warm)?;
     let size = warm[0].len();
     SignedStatement::from_entry(&warm[0])?;
-    ours(stand, &clients, warm)?;
+    streamed(stand, &clients, warm)?;
+    let by_call = unary(stand, &clients, entries()?)?;
     let mut rounds = Vec::new();
     for _ in 0..plan.rounds() {
         rounds.push(entries()?);
@@ -113,7 +151,7 @@ pub fn measure(stand: &Stand, plan: Plan, folder: &Path) -> Result<Vec<Figure>, 
     };
     let sides = Sides::measure(
         plan.rounds(),
-        |round| keep(ours(stand, &clients, rounds[round].clone())),
+        |round| keep(streamed(stand, &clients, rounds[round].clone())),
         |round| keep(raw(&db, &signer, (round + 1) * per_round, &rounds[round])),
     );
     failed?;
@@ -121,7 +159,9 @@ pub fn measure(stand: &Stand, plan: Plan, folder: &Path) -> Result<Vec<Figure>, 
     detail["registrations_a_round"] = json!(per_round);
     detail["entry_bytes"] = json!(size);
     detail["connections"] = json!(CONNECTIONS);
-    detail["in_flight"] = json!(IN_FLIGHT);
+    detail["streams"] = json!(CONNECTIONS);
+    detail["unary_per_s"] = json!(by_call);
+    detail["unary_in_flight"] = json!(IN_FLIGHT);
     detail["ceiling_batch"] = json!(BATCH);
     detail["ceiling_threads"] = json!(THREADS);
     detail["note"] = json!("certificates of one footprint statement; callers on the same cores");
@@ -142,5 +182,5 @@ pub fn profile(stand: &Stand, plan: Plan) -> Result<(), Failed> {
     let clients = stand.connections(&cast::decider(), CONNECTIONS)?;
     let count = if plan.quick { 4_000 } else { 16_000 };
     let entries = stand.certificates(count)?.into_iter().map(|(_, entry)| entry).collect();
-    profile::record("register", || ours(stand, &clients, entries).map(drop))
+    profile::record("register", || streamed(stand, &clients, entries).map(drop))
 }

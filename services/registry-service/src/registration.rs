@@ -28,8 +28,6 @@ use crate::error::{self, DOMAIN, internal, refuse};
 use crate::log::{Log, Submission, part, read};
 use crate::{checks, convert};
 
-/// The name under which requests are remembered: the same over both methods, so that either repeats the other.
-const METHOD: &str = "RegistryService/RegisterStatement";
 /// Statements of a stream that are checked together: few enough that the first is not kept waiting by the last.
 const GROUP: usize = 64;
 /// Statements checked before others on the same thread have a turn.
@@ -204,14 +202,14 @@ impl Registration {
         if request.statement.len() > MAX_ENTRY_BYTES {
             return Err(error::statement(&StatementError::TooLarge { size: request.statement.len() }));
         }
-        let begun =
-            Once::begin(self.store.as_ref(), part(), DOMAIN, caller, METHOD, &request.request_id, &request).await?;
+        // The leaf hash is the request's digest: in the log's part no request is anything but a registration.
+        let hash = leaf_hash(&request.statement);
+        let begun = Once::begin_as(self.store.as_ref(), part(), DOMAIN, caller, &request.request_id, hash).await?;
         let once = match begun {
             Begin::Again(entry) => return Ok(Step::Decided(Ok(convert::again(entry, &request.statement)))),
             Begin::Now(once) => once,
         };
         let statement = SignedStatement::from_entry(&request.statement).map_err(|e| error::statement(&e))?;
-        let hash = leaf_hash(&request.statement);
         let passed = Box::new(Candidate { entry: request.statement, statement, hash, once });
         let view = read(&self.log.view);
         // The same bytes again give the same leaf, so a subject in use by them is no refusal.

@@ -68,8 +68,22 @@ impl Once {
         let mut bytes = method.as_bytes().to_vec();
         bytes.push(0);
         bytes.extend_from_slice(&request.encode_to_vec());
-        let key = RequestKey::new(&caller.organization, request_id, cose::sha256(&bytes));
-        let once = Once { key, part, domain };
+        Once::begin_as(store, part, domain, caller, request_id, cose::sha256(&bytes)).await
+    }
+
+    /// The same for a request whose digest is known: nothing else in the part may have such a one.
+    ///
+    /// # Errors
+    /// `REQUEST_ID_REUSED`, or those of the store.
+    pub async fn begin_as<R: Message + Default>(
+        store: &dyn RegistryStore,
+        part: Part,
+        domain: &'static str,
+        caller: &Caller,
+        request_id: &str,
+        digest: [u8; 32],
+    ) -> Result<Begin<R>, Refusal> {
+        let once = Once { key: RequestKey::new(&caller.organization, request_id, digest), part, domain };
         match once.seen(store).await? {
             Some(answer) => Ok(Begin::Again(answer)),
             None => Ok(Begin::Now(once)),

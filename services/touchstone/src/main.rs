@@ -12,6 +12,10 @@ use runtime::{Caller, Role, system_clock, telemetry};
 use touchstone::init::{Installation, Options, check_host, check_origin, enrol, enrol_service, init};
 use touchstone::serve::{self, ServeError, Server, Setup, Sockets};
 
+/// Statements are made on one thread and given up on another, thousands a second: glibc's allocator is slow at that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A carbon-metrology and green-product certification registry.
 #[derive(Parser)]
 #[command(version)]

@@ -16,6 +16,10 @@ use std::process::ExitCode;
 use frame::{Figure, Plan};
 use stand::Stand;
 
+/// The server's own: it runs in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why there is no figure. Words are enough: nobody acts on it but a reader.
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 

@@ -633,7 +633,12 @@ pub async fn swap_accreditation(client: &Client, bundle: &[u8], other: &Register
     // A mirror's work: rebuild the tree from the entries and prove the leaf under the same checkpoint.
     let (mut tree, mut token) = (MemoryTree::new(), String::new());
     loop {
-        let request = registry::ListEntriesRequest { page_size: 1_000, page_token: token, start_index: 0 };
+        let request = registry::ListEntriesRequest {
+            page_size: 1_000,
+            page_token: token,
+            start_index: 0,
+            media_type: String::new(),
+        };
         let page = client.registry().list_entries(request).await.map_err(ClientError::from)?.into_inner();
         for entry in page.entries {
             tree.push(tlog::leaf_hash(&entry.statement));

@@ -216,7 +216,8 @@ fn remember(promises: &Mutex<Promises>, note: &[u8]) {
 async fn entries(client: &Client) -> Vec<Vec<u8>> {
     let (mut entries, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = registry::ListEntriesRequest { page_size: 1_000, page_token, start_index: 0 };
+        let request =
+            registry::ListEntriesRequest { page_size: 1_000, page_token, start_index: 0, media_type: String::new() };
         let page = client.registry().list_entries(request).await.expect("a page").into_inner();
         entries.extend(page.entries.into_iter().map(|entry| entry.statement));
         page_token = page.next_page_token;

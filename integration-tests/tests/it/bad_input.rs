@@ -330,7 +330,12 @@ async fn malformed_evidence_and_questions_are_named() {
     check(&regulator, &format!("{REGISTRY}/GetConsistencyProof"), &request, &["second_size"]).await;
     let request = registry::GetConsistencyProofRequest { first_size: 1, second_size: u64::MAX };
     check(&regulator, &format!("{REGISTRY}/GetConsistencyProof"), &request, &["second_size"]).await;
-    let request = registry::ListEntriesRequest { page_size: -1, page_token: "9.9".into(), start_index: 1 };
+    let request = registry::ListEntriesRequest {
+        page_size: -1,
+        page_token: "9.9".into(),
+        start_index: 1,
+        media_type: String::new(),
+    };
     check(&regulator, &format!("{REGISTRY}/ListEntries"), &request, &["page_size", "page_token"]).await;
     let request = verification::VerifyCertificateRequest {
         name: "gc-1".into(),

@@ -256,7 +256,8 @@ pub fn reason<T: std::fmt::Debug>(result: Result<T, ClientError>) -> String {
 pub async fn entries(client: &Client) -> Vec<Vec<u8>> {
     let (mut entries, mut page_token) = (Vec::new(), String::new());
     loop {
-        let request = proto::registry::ListEntriesRequest { page_size: 7, page_token, start_index: 0 };
+        let request =
+            proto::registry::ListEntriesRequest { page_size: 7, page_token, start_index: 0, media_type: String::new() };
         let page = client.registry().list_entries(request).await.expect("a page").into_inner();
         for entry in page.entries {
             assert_eq!(entry.index as usize, entries.len(), "entries come in order");

@@ -362,6 +362,9 @@ pub struct ListEntriesRequest {
     /// First index, when page_token is empty.
     #[prost(uint64, tag = "3")]
     pub start_index: u64,
+    /// Only entries of this media type; empty means all.
+    #[prost(string, tag = "4")]
+    pub media_type: ::prost::alloc::string::String,
 }
 /// Answer of ListEntries.
 #[derive(Clone, PartialEq, ::prost::Message)]

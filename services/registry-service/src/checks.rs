@@ -121,7 +121,7 @@ pub fn check(
                 refuse(Code::FailedPrecondition, Reason::SubjectUnknown, "the log holds nothing with this subject")
                     .with("subject", &event.subject)
             })?;
-            if index.issuers[*target as usize] != event.issuer {
+            if *index.issuers[*target as usize] != *event.issuer {
                 return Err(not_entitled("only the issuer of a statement changes its state", statement.issuer()));
             }
             // A return to active counts from now on: dated back, it would erase what it ends.
@@ -206,7 +206,7 @@ pub fn sequence(statement: &SignedStatement, index: &Index, now: Timestamp) -> R
             if let Some((leaf, _)) = index.accreditations.get(named) {
                 active(*leaf, "accreditation", index, now)?;
             }
-            let number = index.certificates.get(certificate.number()).map(|(leaf, _)| *leaf);
+            let number = index.certificates.get(certificate.number()).map(|known| known.leaf);
             match index.by_subject.get(statement.subject()).copied().or(number) {
                 Some(leaf) => in_use(statement.subject(), leaf),
                 None => Ok(()),

@@ -1,26 +1,38 @@
 //! What the entries say, indexed: rebuilt from them, never written beside them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use record::accreditation::Accreditation;
 use record::arrangement::Arrangement;
-use record::certificate::Certificate;
 use record::json::Digest;
 use record::registry::Anchor;
 use record::statement::{Content, SignedStatement};
 use record::status::{State, StatusEvent, StatusRecord, Transition};
 
+/// A certificate in the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Certified {
+    /// Its leaf.
+    pub leaf: u64,
+    /// Digest of the accreditation that it names.
+    pub accreditation: Digest,
+}
+
 /// The index.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// DID of the signer, by leaf.
-    pub issuers: Vec<String>,
+    /// DID of the signer, by leaf; each DID is kept once.
+    pub issuers: Vec<Arc<str>>,
+    dids: HashSet<Arc<str>>,
+    /// Leaves of each media type, in order.
+    pub by_media_type: BTreeMap<String, Vec<u64>>,
     /// Leaf hash -> leaf.
     pub by_hash: HashMap<[u8; 32], u64>,
     /// Subject -> leaf of the statement that has it (not of events about it): what an event may name.
     pub by_subject: HashMap<String, u64>,
-    /// Certificate number -> leaf and content.
-    pub certificates: BTreeMap<String, (u64, Certificate)>,
+    /// Certificate number -> where it is; what it says stands in its entry.
+    pub certificates: BTreeMap<String, Certified>,
     /// Digest of the entry -> leaf and content.
     pub accreditations: BTreeMap<Digest, (u64, Accreditation)>,
     /// DID -> leaf and content.
@@ -41,7 +53,21 @@ impl Index {
     /// Takes up the next entry.
     pub fn take(&mut self, statement: SignedStatement, entry: &[u8], hash: [u8; 32]) -> u64 {
         let leaf = self.issuers.len() as u64;
+        match self.by_media_type.get_mut(statement.media_type()) {
+            Some(leaves) => leaves.push(leaf),
+            None => {
+                self.by_media_type.insert(statement.media_type().to_owned(), vec![leaf]);
+            }
+        }
         let (issuer, subject, content) = statement.into_content();
+        let issuer = match self.dids.get(issuer.as_str()) {
+            Some(known) => known.clone(),
+            None => {
+                let issuer: Arc<str> = issuer.into();
+                self.dids.insert(issuer.clone());
+                issuer
+            }
+        };
         self.issuers.push(issuer);
         self.by_hash.insert(hash, leaf);
         let mut vouch = |certificates: &[record::json::Der]| {
@@ -62,7 +88,9 @@ impl Index {
             }
             Content::Certificate(certificate) => {
                 self.by_subject.insert(subject, leaf);
-                self.certificates.insert(certificate.number().to_owned(), (leaf, *certificate));
+                let accreditation =
+                    certificate.credential_subject.authorisation[0].endorsement_evidence.digest_multibase;
+                self.certificates.insert(certificate.number().to_owned(), Certified { leaf, accreditation });
             }
             Content::Arrangement(arrangement) => {
                 self.by_subject.insert(arrangement.id.clone(), leaf);

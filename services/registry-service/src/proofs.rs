@@ -66,11 +66,10 @@ pub struct Wanted {
 /// Finds the leaves of a bundle.
 pub fn wanted(view: &View, number: &str, arrangement: &str) -> Result<Wanted, Refusal> {
     let name = || format!("certificates/{number}");
-    let (certificate, content) =
-        view.index.certificates.get(number).ok_or_else(|| Refusal::not_found(DOMAIN, "certificate", &name()))?;
-    let named = &content.credential_subject.authorisation[0].endorsement_evidence.digest_multibase;
-    let (accreditation, _) =
-        view.index.accreditations.get(named).ok_or_else(|| internal("an accreditation has left the index"))?;
+    let certified = view.index.certificates.get(number);
+    let certified = certified.ok_or_else(|| Refusal::not_found(DOMAIN, "certificate", &name()))?;
+    let accreditation = view.index.accreditations.get(&certified.accreditation);
+    let (accreditation, _) = accreditation.ok_or_else(|| internal("an accreditation has left the index"))?;
     let arrangement = match arrangement {
         "" => None,
         id => {
@@ -87,7 +86,7 @@ pub fn wanted(view: &View, number: &str, arrangement: &str) -> Result<Wanted, Re
             Some((*leaf, *view.index.acceptances.get(&content.id).ok_or_else(unknown)?))
         }
     };
-    Ok(Wanted { certificate: *certificate, accreditation: *accreditation, arrangement })
+    Ok(Wanted { certificate: certified.leaf, accreditation: *accreditation, arrangement })
 }
 
 impl Wanted {

@@ -10,7 +10,7 @@ use proto::footprint::footprint_service_client::FootprintServiceClient;
 use proto::registry as wire;
 use proto::registry::registry_service_server::RegistryService as Rpc;
 use record::name;
-use record::statement::SignedStatement;
+use record::statement::{Content, SignedStatement};
 use runtime::access::{Row, Who};
 use runtime::error::Finish;
 use runtime::{Caller, Clock, Refusal, Role};
@@ -132,6 +132,26 @@ impl RegistryService {
         Err(Refusal::not_found(DOMAIN, "entry", &format!("entries/{leaf}")))
     }
 
+    /// Rows of entries of a media type from a leaf on, and the leaf after them.
+    async fn of_media_type(
+        &self,
+        media_type: &str,
+        start: u64,
+        limit: usize,
+    ) -> Result<(Vec<(Vec<u8>, Vec<u8>)>, Option<u64>), Refusal> {
+        let (leaves, next) = {
+            let view = self.view();
+            let all = view.index.by_media_type.get(media_type).map_or(&[][..], Vec::as_slice);
+            let from = &all[all.partition_point(|leaf| *leaf < start)..];
+            (from[..from.len().min(limit)].to_vec(), from.get(limit).copied())
+        };
+        let keys: Vec<Vec<u8>> = leaves.into_iter().map(keys::number).collect();
+        let entries = self.store.multi_get(&part(), Namespace::Entry, &keys).await;
+        let entries: Option<Vec<Vec<u8>>> = entries.map_err(|e| Refusal::store(DOMAIN, &e))?.into_iter().collect();
+        let entries = entries.ok_or_else(|| internal("an entry is missing"))?;
+        Ok((keys.into_iter().zip(entries).collect(), next))
+    }
+
     async fn tile(&self, path: &str) -> Result<Vec<u8>, Refusal> {
         let unknown = || Refusal::not_found(DOMAIN, "tile", path);
         if let Some(path) = path.strip_prefix("status/") {
@@ -230,16 +250,20 @@ impl Rpc for RegistryService {
         if request.page_size < 0 {
             fields.refuse("page_size", "must not be negative");
         }
+        let bound = format!("{}.{}.", request.start_index, request.media_type);
         let start = match request.page_token.as_str() {
             "" => Some(request.start_index),
             token => {
-                let start = token.strip_prefix(&format!("{}.", request.start_index)).and_then(|t| t.parse().ok());
+                let start = token.strip_prefix(&bound).and_then(|t| t.parse().ok());
                 if start.is_none() {
                     fields.refuse("page_token", "is not of this list: send the arguments of the first page with it");
                 }
                 start
             }
         };
+        if request.media_type.len() > 100 {
+            fields.refuse("media_type", "is no media type of a statement");
+        }
         fields.finish(DOMAIN)?;
         let start = start.unwrap_or(0);
         // Entries are at most 56 KiB, so a page must stay below the size of a message.
@@ -247,13 +271,17 @@ impl Rpc for RegistryService {
             0 => 100,
             size => (size as usize).min(1_000),
         };
-        let page = self
-            .store
-            .scan(&part(), Namespace::Entry, keys::number(start)..Vec::new(), limit, Direction::Forward)
-            .await
-            .map_err(|e| Refusal::store(DOMAIN, &e))?;
-        let (mut entries, mut bytes, mut next) = (Vec::new(), 0, page.resume.and_then(|key| keys::parse_number(&key)));
-        for (key, entry) in page.rows {
+        let (rows, mut next) = match request.media_type.as_str() {
+            "" => {
+                let from = keys::number(start)..Vec::new();
+                let page = self.store.scan(&part(), Namespace::Entry, from, limit, Direction::Forward).await;
+                let page = page.map_err(|e| Refusal::store(DOMAIN, &e))?;
+                (page.rows, page.resume.and_then(|key| keys::parse_number(&key)))
+            }
+            media_type => self.of_media_type(media_type, start, limit).await?,
+        };
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for (key, entry) in rows {
             let leaf = keys::parse_number(&key).ok_or_else(|| internal("a key of an entry is damaged"))?;
             bytes += entry.len();
             if bytes > runtime::server::MAX_MESSAGE_BYTES / 2 && !entries.is_empty() {
@@ -263,7 +291,7 @@ impl Rpc for RegistryService {
             let statement = SignedStatement::from_entry(&entry).map_err(internal)?;
             entries.push(convert::entry(leaf, &statement, &entry, tlog::leaf_hash(&entry)));
         }
-        let next_page_token = next.map_or(String::new(), |leaf| format!("{}.{leaf}", request.start_index));
+        let next_page_token = next.map_or(String::new(), |leaf| format!("{bound}{leaf}"));
         Ok(Response::new(wire::ListEntriesResponse { entries, next_page_token }))
     }
 
@@ -276,16 +304,18 @@ impl Rpc for RegistryService {
         let number = parts.map(|parts| parts[0].to_owned());
         fields.finish(DOMAIN)?;
         let number = number.unwrap_or_default();
+        let known = self.view().index.certificates.get(&number).copied();
+        let known = known.ok_or_else(|| Refusal::not_found(DOMAIN, "certificate", &request.get_ref().name))?;
+        let entry = proofs::entry_bytes(self.store.as_ref(), known.leaf).await?;
+        let statement = SignedStatement::from_entry(&entry).map_err(internal)?;
+        let Content::Certificate(content) = statement.content() else {
+            return Err(internal("a certificate's entry holds something else").into());
+        };
         let view = self.view();
-        let (leaf, content) = view
-            .index
-            .certificates
-            .get(&number)
-            .ok_or_else(|| Refusal::not_found(DOMAIN, "certificate", &request.get_ref().name))?;
         let (size, time) =
             view.status.as_ref().map_or((0, (self.clock)()), |status| (status.latest().size, status.latest().time));
-        let record = view.index.record_at(*leaf, size);
-        Ok(Response::new(convert::certificate(*leaf, content, &record, time, (self.clock)())))
+        let record = view.index.record_at(known.leaf, size);
+        Ok(Response::new(convert::certificate(known.leaf, content, &record, time, (self.clock)())))
     }
 
     async fn get_receipt(&self, request: Request<wire::GetReceiptRequest>) -> Result<Response<wire::Receipt>, Status> {

@@ -9,11 +9,13 @@ use cose::key::PublicKey;
 use jiff::SignedDuration;
 use proto::registry::registry_service_client::RegistryServiceClient;
 use proto::registry::{GetLogIdentityRequest, ListEntriesRequest, WatchCheckpointRequest};
+use record::media;
 use record::registry::AnchorRole;
 use record::statement::{Content, SignedStatement};
 use runtime::Refusal;
 use runtime::connect::Peer;
-use tlog::note::NoteVerifier;
+use tlog::checkpoint::Checkpoint;
+use tlog::note::{NoteVerifier, SignedNote};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tonic::Status;
@@ -31,8 +33,10 @@ const CATCH_UP: Duration = Duration::from_secs(5);
 /// What was learned from the log so far.
 #[derive(Clone)]
 pub struct Known {
-    /// Entries followed.
+    /// Entries under the newest checkpoint seen.
     pub size: u64,
+    /// Where to look for the next anchor.
+    next_anchor: u64,
     /// The newest status checkpoint, while the registry answers: bundles under it are current. Empty otherwise.
     pub status_checkpoint: Vec<u8>,
     /// The authorities that the installation trusts, of no party. A regulator's own file says which it trusts itself;
@@ -112,6 +116,7 @@ async fn follow(
         Some(known) => Known::clone(&known),
         None => Known {
             size: 0,
+            next_anchor: 0,
             status_checkpoint: Vec::new(),
             trust: Arc::new(of_the_log(&mut registry, max_age).await?),
             parties: Arc::default(),
@@ -119,7 +124,9 @@ async fn follow(
     };
     let mut checkpoints = registry.watch_checkpoint(WatchCheckpointRequest {}).await?.into_inner();
     while let Some(published) = checkpoints.message().await? {
-        take_entries(&mut registry, &mut known).await?;
+        let size = size_of(&published.checkpoint)?;
+        take_anchors(&mut registry, &mut known).await?;
+        known.size = size;
         known.status_checkpoint = published.status_checkpoint;
         sender.send_replace(Some(Arc::new(known.clone())));
     }
@@ -142,14 +149,22 @@ async fn of_the_log(registry: &mut RegistryServiceClient<Peer>, max_age: SignedD
     })
 }
 
-/// Takes what the log holds beyond what is known.
-async fn take_entries(registry: &mut RegistryServiceClient<Peer>, known: &mut Known) -> Result<(), Status> {
-    let (start_index, mut page_token) = (known.size, String::new());
+/// How many entries a checkpoint covers.
+fn size_of(checkpoint: &[u8]) -> Result<u64, Status> {
+    let broken = |what: &dyn std::fmt::Display| Refusal::internal(DOMAIN, &format!("checkpoint: {what}"));
+    let note = SignedNote::parse(checkpoint).map_err(|e| broken(&e))?;
+    Ok(Checkpoint::parse(note.text()).map_err(|e| broken(&e))?.size)
+}
+
+/// Takes the anchors beyond those that are known.
+async fn take_anchors(registry: &mut RegistryServiceClient<Peer>, known: &mut Known) -> Result<(), Status> {
+    let (start_index, mut page_token) = (known.next_anchor, String::new());
     loop {
-        let request = ListEntriesRequest { page_size: PAGE, page_token, start_index };
+        let media_type = media::ANCHOR.to_owned();
+        let request = ListEntriesRequest { page_size: PAGE, page_token, start_index, media_type };
         let page = registry.list_entries(request).await?.into_inner();
         for entry in &page.entries {
-            known.size = entry.index + 1;
+            known.next_anchor = entry.index + 1;
             let statement = SignedStatement::from_entry(&entry.statement)
                 .map_err(|e| Refusal::internal(DOMAIN, &format!("entry {}: {e}", entry.index)))?;
             if let Content::Anchor(anchor) = statement.content() {

@@ -3,5 +3,6 @@
 
 pub mod cast;
 pub mod cement;
+pub mod processes;
 pub mod story;
 pub mod world;

@@ -1,16 +1,17 @@
-//! The server is killed with SIGKILL at random moments under load. After each restart nothing acknowledged is missing,
-//! the log extends every checkpoint ever seen, and a retried request_id gives the first answer.
+//! A process is killed with SIGKILL at random moments under load: the one that runs everything, or any one of several.
+//! After each restart nothing acknowledged is missing, the log extends every checkpoint ever seen, and a retried
+//! request_id gives the first answer. While one of several is away, the others say so and when to come back, and go on by
+//! themselves once it is there again.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use integration_tests::processes::Processes;
+use integration_tests::story::Registered;
 use integration_tests::world::{Shape, World};
-use integration_tests::{cast, story};
+use integration_tests::{cast, cement, story};
 use jiff::{SignedDuration, Timestamp};
 use proto::{metering, registry};
 use record::instrument::{Instrument, InstrumentKind, Measurand, Placement, Register};
@@ -19,65 +20,19 @@ use runtime::config::Service;
 use tlog::checkpoint::Checkpoint;
 use tlog::note::SignedNote;
 use tlog::tree::MemoryTree;
-use touchstone::serve::Addresses;
-use touchstone_client::{Client, new_request_id};
+use tonic::Code;
+use touchstone_client::{Client, ClientError, new_request_id};
 
-/// Kills in one run.
+/// Kills of the one process in one run.
 const KILLS: usize = 22;
+/// Kills of each of several in one run.
+const KILLS_OF_EACH: usize = 2;
+/// Longest until the others work again with one that came back.
+const RECOVERY: Duration = Duration::from_secs(20);
 /// Writers to the log at a time.
 const WRITERS: usize = 4;
 /// Readings in a batch: several commits of the store, so that a kill can fall between two.
 const ROWS: usize = 1_200;
-
-/// The binary beside this test's own: `make test` builds it first.
-fn binary() -> PathBuf {
-    let own = std::env::current_exe().expect("own path");
-    let folder = own.parent().and_then(Path::parent).expect("target folder");
-    let binary = folder.join("touchstone");
-    assert!(binary.exists(), "{} is missing: cargo build --release --workspace --bins", binary.display());
-    binary
-}
-
-struct Server {
-    child: Child,
-}
-
-impl Server {
-    /// Starts `touchstone serve` and waits until it says where it listens.
-    fn start(world: &mut World) -> Self {
-        let mut child = Command::new(binary())
-            .arg("serve")
-            .arg("--data")
-            .arg(world.folder.join("data"))
-            .arg("--config")
-            .arg(&world.installation.config)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
-        let address = line.split("gRPC on ").nth(1).and_then(|rest| rest.split(',').next());
-        let grpc = address.and_then(|a| a.parse().ok()).unwrap_or_else(|| panic!("no address in {line:?}"));
-        let addresses = Addresses { grpc, http: None, internal: None, admin: None };
-        for service in Service::ALL {
-            world.found_at(service, addresses);
-        }
-        Server { child }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("SIGKILL");
-        self.child.wait().expect("it is gone");
-    }
-}
-
-impl Drop for Server {
-    /// A failed assertion leaves no server behind.
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
-    }
-}
 
 /// A request to the log and what came of it.
 #[derive(Clone)]
@@ -113,6 +68,14 @@ impl Random {
     }
 }
 
+/// What every writer shares.
+#[derive(Clone)]
+struct Load {
+    world: Arc<World>,
+    promises: Arc<Mutex<Promises>>,
+    over: Arc<AtomicBool>,
+}
+
 const INSTRUMENT: &str = "organizations/cement-bubble/sites/load/instruments/meter";
 
 fn batch(start: i64) -> ReadingBatch {
@@ -126,8 +89,8 @@ fn batch(start: i64) -> ReadingBatch {
     }
 }
 
-async fn prepare(world: &World) {
-    story::lay_ground(world).await.expect("ground");
+async fn prepare(world: &World) -> Registered {
+    let ground = story::lay_ground(world).await.expect("ground");
     let exporter = world.client(&cast::exporter()).expect("client");
     story::create_site(&exporter, "organizations/cement-bubble/sites/load", "Load").await.expect("site");
     let instrument = Instrument {
@@ -144,11 +107,13 @@ async fn prepare(world: &World) {
     story::create_instrument(&exporter, "organizations/cement-bubble/sites/load", &instrument, &[])
         .await
         .expect("instrument");
+    ground.accreditation
 }
 
-/// Registers accreditations, each of its own, until the server is gone.
-async fn write_log(world: Arc<World>, client: Client, promises: Arc<Mutex<Promises>>, counter: Arc<AtomicU64>) {
-    loop {
+/// Registers accreditations, each of its own, until the server is gone or `over`.
+async fn write_log(load: Load, client: Client, counter: Arc<AtomicU64>) {
+    let Load { world, promises, over } = load;
+    while !over.load(Ordering::Relaxed) {
         let number = counter.fetch_add(1, Ordering::Relaxed);
         let now = Timestamp::now() - SignedDuration::from_secs(5);
         let statement =
@@ -163,16 +128,17 @@ async fn write_log(world: Arc<World>, client: Client, promises: Arc<Mutex<Promis
                 promises.statements.get_mut(&request.request_id).expect("just inserted").leaf = Some(leaf);
             }
             Err(status) => {
-                assert_ne!(status.code(), tonic::Code::InvalidArgument, "{status:?}");
+                assert_ne!(status.code(), Code::InvalidArgument, "{status:?}");
                 return;
             }
         }
     }
 }
 
-/// Creates sites and sends readings until the server is gone.
-async fn write_evidence(client: Client, promises: Arc<Mutex<Promises>>, counter: Arc<AtomicU64>) {
-    loop {
+/// Creates sites and sends readings until the server is gone or `over`.
+async fn write_evidence(load: Load, client: Client, counter: Arc<AtomicU64>) {
+    let Load { promises, over, .. } = load;
+    while !over.load(Ordering::Relaxed) {
         let number = counter.fetch_add(1, Ordering::Relaxed);
         let request = metering::CreateSiteRequest {
             parent: "organizations/cement-bubble".into(),
@@ -197,9 +163,13 @@ async fn write_evidence(client: Client, promises: Arc<Mutex<Promises>>, counter:
     }
 }
 
-async fn watch(client: Client, promises: Arc<Mutex<Promises>>) {
+/// Looks at checkpoints until the server is gone or `over`.
+async fn watch(load: Load, client: Client) {
     while let Ok(answer) = client.registry().get_checkpoint(registry::GetCheckpointRequest {}).await {
-        remember(&promises, &answer.into_inner().checkpoint);
+        if load.over.load(Ordering::Relaxed) {
+            return;
+        }
+        remember(&load.promises, &answer.into_inner().checkpoint);
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
 }
@@ -317,53 +287,226 @@ async fn check(world: &World, promises: &Mutex<Promises>, checked: usize) {
     remember(promises, &answer.into_inner().checkpoint);
 }
 
-#[test]
-fn nothing_acknowledged_is_lost_by_kill_9() {
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    let _entered = runtime.enter();
-    let folder = tempfile::tempdir().expect("folder");
-    let mut world = World::install(folder.path(), Shape::Together).expect("installation");
-    let seed = u64::from(std::process::id()) << 32 | u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs()) | 1;
-    println!("seed {seed}");
-    let mut random = Random(seed);
-    let promises = Arc::new(Mutex::new(Promises::default()));
-    // Numbers of statements, and of sites and batches: the batches follow one another from 1970 on.
-    let (statements, batches) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+/// An installation in processes of its own, and everything that was promised by it.
+struct Trial {
+    runtime: tokio::runtime::Runtime,
+    world: Arc<World>,
+    /// Of the certification body.
+    accreditation: Registered,
+    processes: Processes,
+    promises: Arc<Mutex<Promises>>,
+    random: Random,
+    /// Numbers of statements, and of sites and batches: the batches follow one another from 1970 on.
+    counters: (Arc<AtomicU64>, Arc<AtomicU64>),
+    _folder: tempfile::TempDir,
+}
 
-    let mut server = Server::start(&mut world);
-    runtime.block_on(prepare(&world));
-    let mut world = Arc::new(world);
-    for round in 0..KILLS {
-        let checked = promises.lock().expect("lock").batches.len();
+impl Trial {
+    fn begin(shape: Shape) -> Self {
+        let runtime = tokio::runtime::Runtime::new().expect("runtime");
+        let folder = tempfile::tempdir().expect("folder");
+        let mut world = World::install(folder.path(), shape).expect("installation");
+        let seed =
+            u64::from(std::process::id()) << 32 | u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs()) | 1;
+        println!("seed {seed}");
+        let processes = Processes::start(&mut world, shape, Vec::new()).expect("processes");
+        let accreditation = {
+            let _entered = runtime.enter();
+            runtime.block_on(prepare(&world))
+        };
+        Trial {
+            runtime,
+            world: Arc::new(world),
+            accreditation,
+            processes,
+            promises: Arc::default(),
+            random: Random(seed),
+            counters: Default::default(),
+            _folder: folder,
+        }
+    }
+
+    /// Puts the installation under load, kills the process of `service` meanwhile, looks at what the others say, starts
+    /// it again, and holds everything to what was promised.
+    fn round(&mut self, service: Service, while_away: impl FnOnce(&tokio::runtime::Runtime, &World)) {
+        let _entered = self.runtime.enter();
+        let checked = self.promises.lock().expect("lock").batches.len();
+        let over = Arc::new(AtomicBool::new(false));
+        let load = Load { world: self.world.clone(), promises: self.promises.clone(), over: over.clone() };
+        let (statements, batches) = self.counters.clone();
         let mut writers = Vec::new();
         for _ in 0..WRITERS {
-            let client = world.client(&cast::accreditor()).expect("client");
-            writers.push(runtime.spawn(write_log(world.clone(), client, promises.clone(), statements.clone())));
+            let client = self.world.client(&cast::accreditor()).expect("client");
+            writers.push(self.runtime.spawn(write_log(load.clone(), client, statements.clone())));
         }
-        let exporter = world.client(&cast::exporter()).expect("client");
-        writers.push(runtime.spawn(write_evidence(exporter, promises.clone(), batches.clone())));
-        let observer = world.client(&cast::regulator()).expect("client");
-        writers.push(runtime.spawn(watch(observer, promises.clone())));
+        let exporter = self.world.client(&cast::exporter()).expect("client");
+        writers.push(self.runtime.spawn(write_evidence(load.clone(), exporter, batches)));
+        let observer = self.world.client(&cast::regulator()).expect("client");
+        writers.push(self.runtime.spawn(watch(load, observer)));
 
-        let moment = Duration::from_millis(20 + random.below(400));
-        runtime.block_on(async { tokio::time::sleep(moment).await });
-        server.kill();
+        let moment = Duration::from_millis(20 + self.random.below(400));
+        self.runtime.block_on(async { tokio::time::sleep(moment).await });
+        self.processes.kill(service).expect("it ran");
+        while_away(&self.runtime, &self.world);
+        over.store(true, Ordering::Relaxed);
         for writer in writers {
-            runtime.block_on(writer).expect("a writer saw only refusals of a server that is gone");
+            self.runtime.block_on(writer).expect("a writer saw only refusals of a server that is gone");
         }
-        let open = Arc::get_mut(&mut world).expect("the writers are gone");
-        server = Server::start(open);
-        runtime.block_on(check(&world, &promises, checked));
-        let promises = promises.lock().expect("lock");
+        let open = Arc::get_mut(&mut self.world).expect("the writers are gone");
+        self.processes.restart(open, service).expect("it starts again");
+        self.runtime.block_on(check(&self.world, &self.promises, checked));
+        let promises = self.promises.lock().expect("lock");
         println!(
-            "round {round}: killed after {moment:?}; {} statements, {} sites, {} batches, {} checkpoints",
+            "{} killed after {moment:?}; {} statements, {} sites, {} batches, {} checkpoints",
+            service.word(),
             promises.statements.len(),
             promises.sites.len(),
             promises.batches.len(),
             promises.checkpoints.len()
         );
     }
-    server.kill();
-    let promises = promises.lock().expect("lock");
-    assert!(promises.statements.len() > KILLS && promises.batches.len() > 1, "there was no load");
+
+    fn end(self) {
+        let promises = self.promises.lock().expect("lock");
+        assert!(promises.statements.len() > KILLS && promises.batches.len() > 1, "there was no load");
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_by_kill_9() {
+    let mut trial = Trial::begin(Shape::Together);
+    for _ in 0..KILLS {
+        trial.round(Service::Registry, |_, _| ());
+    }
+    trial.end();
+}
+
+/// A call that needs a service other than the one called.
+struct Dependent {
+    needs: Service,
+    what: &'static str,
+    call: Box<dyn Fn(&tokio::runtime::Runtime, &World) -> Result<(), ClientError>>,
+}
+
+/// What must be there for the dependent calls: a certificate in the log, and another one that is signed.
+fn dependents(trial: &Trial) -> Vec<Dependent> {
+    let (runtime, world) = (&trial.runtime, trial.world.clone());
+    let (organization, site) = ("cement-bubble", "cement-works");
+    let plant = cement::plant_toml(organization, site);
+    let _entered = runtime.enter();
+    let (footprint, statement) = runtime.block_on(async {
+        let cement = cement::generate(organization, site);
+        let exporter = world.client(&cast::exporter()).expect("client");
+        story::send_evidence(&exporter, &cement).await.expect("evidence");
+        let (footprint, statement) = story::compute(&exporter, &cement.site, "year", &plant).await.expect("computed");
+        (footprint.name, statement)
+    });
+    let class = statement.product.cn_code.clone();
+    let signed = |number: &str| {
+        let certificate = story::certificate(&world, number, ("ea-0001", &trial.accreditation), &statement, &class)
+            .expect("a certificate");
+        story::signer(&world.cast.certification_body).sign_certificate(&certificate).expect("signed")
+    };
+    let first = signed("first");
+    runtime.block_on(async {
+        let decider = world.client(&cast::decider()).expect("client");
+        story::register(&decider, first).await.expect("registered");
+    });
+    // A new one each time: what is registered already needs nobody.
+    let entries: Vec<Vec<u8>> = (0..50).map(|number| signed(&format!("next-{number}"))).collect();
+    let next = AtomicU64::new(0);
+    let ids = AtomicU64::new(0);
+    vec![
+        Dependent {
+            needs: Service::Metering,
+            what: "a footprint from evidence",
+            call: Box::new(move |runtime, world| {
+                let client = world.client(&cast::exporter()).expect("client");
+                let id = format!("again-{}", ids.fetch_add(1, Ordering::Relaxed));
+                let request = proto::footprint::ComputeFootprintRequest {
+                    parent: format!("organizations/{organization}/sites/{site}"),
+                    footprint_id: id,
+                    plant_toml: plant.clone(),
+                    product: String::new(),
+                    request_id: new_request_id(),
+                };
+                runtime.block_on(async { Ok(client.footprint().compute_footprint(request).await.map(drop)?) })
+            }),
+        },
+        Dependent {
+            needs: Service::Footprint,
+            what: "a certificate that rests on a footprint",
+            call: Box::new(move |runtime, world| {
+                let client = world.client(&cast::decider()).expect("client");
+                let entry = entries[next.fetch_add(1, Ordering::Relaxed) as usize].clone();
+                runtime.block_on(async { story::register(&client, entry).await.map(drop) })
+            }),
+        },
+        Dependent {
+            needs: Service::Footprint,
+            what: "an application",
+            call: Box::new(move |runtime, world| {
+                let client = world.client(&cast::exporter()).expect("client");
+                let id = format!("a{}", &new_request_id()[..8]);
+                runtime.block_on(async { story::apply(&client, &footprint, &id).await.map(drop) })
+            }),
+        },
+        Dependent {
+            needs: Service::Registry,
+            what: "a verdict",
+            call: Box::new(|runtime, world| {
+                let client = world.client(&cast::regulator()).expect("client");
+                runtime.block_on(async { story::verify_online(&client, "first", 0).await.map(drop) })
+            }),
+        },
+    ]
+}
+
+/// Unavailable, with the peer's name and the time to come back.
+#[track_caller]
+fn says_who_is_away(answer: Result<(), ClientError>, away: Service, what: &str) {
+    let Err(ClientError::Refused { code, reason, message, metadata, retry_after, .. }) = answer else {
+        panic!("{what} without {}: {answer:?}", away.word());
+    };
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "PEER_UNAVAILABLE"), "{what}: {message}");
+    assert!(metadata.contains(&("peer".to_owned(), away.word().to_owned())), "{what}: {metadata:?}");
+    assert!(retry_after.is_some(), "{what}: when to come back");
+}
+
+#[test]
+fn any_one_of_several_processes_may_be_killed() {
+    let mut trial = Trial::begin(Shape::Apart);
+    let dependents = dependents(&trial);
+    let all_work = |runtime: &tokio::runtime::Runtime, world: &World| {
+        for Dependent { what, call, .. } in &dependents {
+            let began = Instant::now();
+            while let Err(error) = call(runtime, world) {
+                assert!(began.elapsed() < RECOVERY, "{what} still does not work: {error}");
+                runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+            }
+        }
+    };
+    all_work(&trial.runtime, &trial.world);
+    for round in 0..KILLS_OF_EACH * 5 {
+        let services =
+            [Service::Metering, Service::Footprint, Service::Registry, Service::Certification, Service::Verification];
+        let killed = services[round % services.len()];
+        trial.round(killed, |runtime, world| {
+            for Dependent { needs, what, call } in &dependents {
+                let own = match *what {
+                    "a footprint from evidence" => Service::Footprint,
+                    "an application" => Service::Certification,
+                    "a verdict" => Service::Verification,
+                    _ => Service::Registry,
+                };
+                if *needs == killed {
+                    says_who_is_away(call(runtime, world), killed, what);
+                } else if own != killed && !(killed == Service::Metering && own == Service::Certification) {
+                    call(runtime, world).unwrap_or_else(|error| panic!("{what} needs no {}: {error}", killed.word()));
+                }
+            }
+        });
+        all_work(&trial.runtime, &trial.world);
+    }
+    trial.end();
 }

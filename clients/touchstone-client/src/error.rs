@@ -1,5 +1,7 @@
 //! What can go wrong, in words for the person at the client.
 
+use std::time::Duration;
+
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -27,6 +29,8 @@ pub enum ClientError {
         fields: Vec<(String, String)>,
         /// What is variable in the message.
         metadata: Vec<(String, String)>,
+        /// When to try again, where the server says so.
+        retry_after: Option<Duration>,
     },
     /// What the server sent is not what it must be.
     #[error("the server's answer cannot be used: {what}")]
@@ -49,7 +53,9 @@ impl From<Status> for ClientError {
             Some(info) => (info.reason, info.metadata.into_iter().collect()),
             None => (format!("{:?}", status.code()).to_uppercase(), Vec::new()),
         };
-        ClientError::Refused { code: status.code(), reason, message: status.message().to_owned(), fields, metadata }
+        let retry_after = status.get_details_retry_info().and_then(|retry| retry.retry_delay);
+        let message = status.message().to_owned();
+        ClientError::Refused { code: status.code(), reason, message, fields, metadata, retry_after }
     }
 }
 

@@ -66,9 +66,6 @@ fn installed() -> (World, TempDir) {
 async fn a_blocked_caller_is_told_why() {
     let (mut world, _folder) = installed();
     let config = world.installation.config.clone();
-    let text = std::fs::read_to_string(&config).expect("a configuration");
-    let text = text.replacen("[tls]\n", "[tls]\nblocked_callers = \"blocked.toml\"\n", 1);
-    std::fs::write(&config, text).expect("written");
     let entry = format!("[[blocked]]\ncaller = \"{}\"\nreason = \"lost her key\"\n", cast::exporter().uri());
     std::fs::write(config.with_file_name("blocked.toml"), entry).expect("written");
     world.resume().await.expect("started");

@@ -33,7 +33,7 @@ const GROUP: usize = 64;
 /// Statements checked before others on the same thread have a turn.
 const TURN: usize = 8;
 /// Groups of a stream in progress: one is checked while others are being sequenced.
-const GROUPS: usize = 4;
+const GROUPS: usize = 8;
 
 /// What registers.
 #[derive(Clone)]

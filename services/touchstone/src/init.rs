@@ -232,6 +232,7 @@ pub fn init(options: &Options) -> Result<Installation, InitError> {
     write(&folder.join("log-key.jwk"), receipt.public_key().to_jwk().as_bytes(), false)?;
     let introduction_file = folder.join("introduction.toml");
     write(&introduction_file, format!("{INTRODUCED}{introduced}").as_bytes(), false)?;
+    write(&folder.join("blocked.toml"), BLOCKED.as_bytes(), false)?;
     let config = folder.join("touchstone.toml");
     write(&config, sample(options).as_bytes(), false)?;
     let keys = vec![
@@ -295,6 +296,14 @@ fn write_out(out: &Path, pair: &Pair) -> Result<[PathBuf; 2], InitError> {
     Ok(files)
 }
 
+/// The file of blocked callers, with nobody in it.
+const BLOCKED: &str =
+    "# Callers that are refused although their certificates are good. Read again while serving. For example:
+#   [[blocked]]
+#   caller = \"touchstone://ORGANIZATION/ROLE/PERSON\"    # or: certificate_sha256 = \"...\"
+#   reason = \"what the caller is told\"
+";
+
 /// Before the introduction.
 const INTRODUCED: &str =
     "# Names and public keys of a transparency log, for partners. It is no trust yet: compare the fingerprints with the
@@ -316,6 +325,7 @@ http = "{http}"    # public reading: /checkpoint, /tile/…, /certificates/…
 certificate = "server.crt"
 key = "server.key"
 client_authority = "authority.crt"    # callers' certificates must come from here
+blocked_callers = "blocked.toml"      # and those in this file are refused all the same
 service_certificate = "service.crt"    # between services in several processes
 service_key = "service.key"
 service_authority = "service-authority.crt"

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use record::name::{check_did, check_id};
 use runtime::config::{Config, Service};
 use runtime::{Caller, Role, system_clock, telemetry};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use touchstone::init::{Installation, Options, check_host, check_origin, enrol, enrol_service, init};
 use touchstone::serve::{self, ServeError, Server, Setup, Sockets};
 
@@ -242,6 +243,8 @@ fn print_init(folder: &Path, made: &Installation) {
 }
 
 async fn serve(config: &Config, data: &Path, services: &[Service]) -> Result<(), ServeError> {
+    // Before anything takes time: a signal that comes meanwhile is heeded afterwards, and ends nothing half-way.
+    let stop = Signals::listen();
     let sockets = Sockets::bind(&config.listen, services).await?;
     let addresses = sockets.addresses()?;
     let server = Server::open(Setup { config, services, data, clock: system_clock(), sockets }).await?;
@@ -256,21 +259,46 @@ async fn serve(config: &Config, data: &Path, services: &[Service]) -> Result<(),
         }
     }
     println!("{line}");
-    server.run(stop()).await
+    server.run(stop.asked_to_end()).await
 }
 
-/// Completes when the process is asked to end.
-async fn stop() {
-    let interrupt = tokio::signal::ctrl_c();
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
+/// The signals of this process.
+struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    /// Heard elsewhere, to read files again; held here so that it never ends the process.
+    _hangup: Option<Signal>,
+}
+
+impl Signals {
+    fn listen() -> Self {
+        let heard = |kind: SignalKind| match signal(kind) {
+            Ok(heard) => Some(heard),
+            Err(error) => {
+                tracing::warn!(%error, ?kind, "a signal cannot be heard");
+                None
+            }
+        };
+        Signals {
+            interrupt: heard(SignalKind::interrupt()),
+            terminate: heard(SignalKind::terminate()),
+            _hangup: heard(SignalKind::hangup()),
+        }
+    }
+
+    /// Completes when the process is asked to end.
+    async fn asked_to_end(mut self) {
+        async fn came(signal: &mut Option<Signal>) {
+            match signal {
+                Some(signal) => {
+                    let _came = signal.recv().await;
+                }
+                None => std::future::pending().await,
             }
         }
-        Err(_) => {
-            let _asked = interrupt.await;
+        tokio::select! {
+            () = came(&mut self.interrupt) => {}
+            () = came(&mut self.terminate) => {}
         }
     }
 }

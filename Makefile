@@ -6,7 +6,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUF    := @bufbuild/buf@1.75.0
 
 .DEFAULT_GOAL := help
-.PHONY: setup demo test bench lint generate help
+.PHONY: setup demo test bench profile lint generate help
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,12 +28,13 @@ test: setup ## All tests (the first time builds for about 40 minutes on 2 cores)
 		set -x; $(CARGO) test --release --workspace; \
 	fi
 
-bench: ## Measurements
-	@if [ -x $(TARGET)/release/touchstone-bench ]; then \
-		$(TARGET)/release/touchstone-bench; \
-	else \
-		echo 'There is no measurement yet: this version does not build touchstone-bench.' >&2; exit 2; \
-	fi
+bench: setup ## Measurements, to target/bench/summary.json (ONLY=name,name takes a part, QUICK=1 smaller sizes)
+	$(CARGO) build --release --workspace --bins
+	ONLY="$(ONLY)" QUICK="$(QUICK)" $(TARGET)/release/touchstone-bench
+
+profile: setup ## Flame graphs of the server under the loads of the measurements, to target/bench/
+	$(CARGO) build --release --workspace --bins
+	ONLY="$(ONLY)" QUICK="$(QUICK)" PROFILE=1 $(TARGET)/release/touchstone-bench
 
 lint: setup ## Formatting, clippy, the rules of the wire definitions, generated code in step
 	$(CARGO) fmt --all --check
@@ -41,5 +42,7 @@ lint: setup ## Formatting, clippy, the rules of the wire definitions, generated 
 	cd proto && npx --yes $(BUF) lint
 	$(CARGO) test --release --workspace --test drift
 
-generate: ## Write the code generated from the wire definitions
+generate: ## Write the code generated from the wire definitions, and the help texts
 	UPDATE_GENERATED=1 $(CARGO) test --release --workspace --test drift
+	$(CARGO) build --release --workspace --bins
+	UPDATE_GENERATED=1 $(CARGO) test --release --workspace --test help

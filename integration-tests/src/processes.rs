@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use runtime::config::Service;
@@ -28,15 +28,15 @@ pub struct Processes {
     running: Vec<(Vec<Service>, Child)>,
 }
 
-/// The binary beside that of the test: `make test` builds it first.
-fn binary() -> Result<PathBuf, WorldError> {
+/// A program beside that of the test, in the same target folder: `make test` builds them first.
+///
+/// # Errors
+/// It is not there; with the command that makes it.
+pub fn program(name: &str) -> Result<PathBuf, WorldError> {
     let own = std::env::current_exe().map_err(|e| WorldError(e.to_string()))?;
-    let folder = own.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-    let binary = folder.join("touchstone");
-    if binary.exists() {
-        return Ok(binary);
-    }
-    Err(WorldError(format!("{} is missing: cargo build --release --workspace --bins", binary.display())))
+    // A test runs in `deps`.
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| WorldError(format!("{name} is missing: cargo build --release --workspace --bins")))
 }
 
 /// Where a process says that it listens.
@@ -89,7 +89,7 @@ impl Processes {
         let listen = |address: Option<SocketAddr>| {
             address.map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string())
         };
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(program("touchstone")?);
         command.arg("serve").arg("--role").arg(words.join(",")).arg("--data").arg(world.data(services[0]));
         command.arg("--config").arg(&world.installation.config).stdout(Stdio::piped());
         command.env("TOUCHSTONE_LISTEN__GRPC", listen(before.map(|before| before.grpc)));

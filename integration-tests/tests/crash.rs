@@ -478,6 +478,7 @@ fn any_one_of_several_processes_may_be_killed() {
     let mut trial = Trial::begin(Shape::Apart);
     let dependents = dependents(&trial);
     let all_work = |runtime: &tokio::runtime::Runtime, world: &World| {
+        let _entered = runtime.enter();
         for Dependent { what, call, .. } in &dependents {
             let began = Instant::now();
             while let Err(error) = call(runtime, world) {

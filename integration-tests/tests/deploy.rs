@@ -460,13 +460,8 @@ fn the_image_builds() {
     docker(&["run", "--rm", "--read-only", "--cap-drop=ALL", TAG, "--version"]);
 }
 
-/// The binary beside this test's own: `make test` builds it first.
 fn binary() -> PathBuf {
-    let own = std::env::current_exe().expect("own path");
-    let folder = own.parent().and_then(Path::parent).expect("target folder");
-    let binary = folder.join("touchstone");
-    assert!(binary.exists(), "{} is missing: cargo build --release --workspace --bins", binary.display());
-    binary
+    integration_tests::processes::program("touchstone").expect("the binary")
 }
 
 /// A folder that stands for the machine, with an installation as README.md makes it.

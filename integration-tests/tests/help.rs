@@ -21,9 +21,7 @@ fn readme() -> String {
 
 /// Runs a program beside this test's own, which `make test` builds first, in a folder.
 fn run(name: &str, args: &[&str], folder: &Path) -> Output {
-    let own = std::env::current_exe().expect("own path");
-    let program = own.parent().and_then(Path::parent).expect("target folder").join(name);
-    assert!(program.exists(), "{} is missing: cargo build --release --workspace --bins", program.display());
+    let program = integration_tests::processes::program(name).expect("a program");
     // Should clap come to break lines, then at the same place whatever the terminal.
     Command::new(program).args(args).current_dir(folder).env("COLUMNS", "100").output().expect("it runs")
 }

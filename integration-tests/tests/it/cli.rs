@@ -11,12 +11,8 @@ use tempfile::TempDir;
 
 use crate::support::{NUMBER, Told};
 
-/// A program beside this test's own: `make test` builds it first.
 fn program(name: &str) -> PathBuf {
-    let own = std::env::current_exe().expect("own path");
-    let binary = own.parent().and_then(Path::parent).expect("target folder").join(name);
-    assert!(binary.exists(), "{} is missing: cargo build --release --workspace --bins", binary.display());
-    binary
+    integration_tests::processes::program(name).expect("a program")
 }
 
 /// How a program ended.

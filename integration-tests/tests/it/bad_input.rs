@@ -599,6 +599,10 @@ async fn every_change_happens_once() {
     let request = registry::RegisterStatementRequest { statement: statements[0].clone(), request_id: id() };
     let path = format!("{REGISTRY}/RegisterStatement");
     once(c, &accreditor, path, request, |r| r.statement = statements[1].clone()).await;
+    let statement = story::accreditation(&stage.world, "streamed", &["2523"], now).expect("a statement");
+    let request = registry::RegisterStatementsRequest { statement, request_id: id() };
+    let path = format!("{REGISTRY}/RegisterStatements");
+    once(c, &accreditor, path, request, |r| r.statement = statements[1].clone()).await;
 
     // These are all there are.
     let changes: BTreeSet<String> = support::methods()

@@ -387,3 +387,74 @@ async fn a_number_is_used_once() {
     let next = next.expect("a certificate");
     story::sign_and_register(&told.stage.world, &decider, &next).await.expect("another number is another certificate");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_statements_on_a_stream_are_each_registered_by_itself() {
+    let stage = Stage::open().await;
+    story::lay_ground(&stage.world).await.expect("ground");
+    let accreditor = stage.client(&cast::accreditor());
+    let request = |statement: Vec<u8>| wire::RegisterStatementsRequest { statement, request_id: new_request_id() };
+    let good = |id: &str| accreditation(&stage, id, |_| ());
+    // More than one group; in the middle one that is damaged, one that repeats another's bytes, one its request.
+    let mut requests: Vec<_> = (0..150).map(|number| request(good(&format!("stream-{number}")))).collect();
+    *requests[40].statement.last_mut().expect("a signature") ^= 1;
+    requests[70].statement = requests[3].statement.clone();
+    requests[90] = requests[5].clone();
+    requests[120].request_id = requests[6].request_id.clone();
+    let send = async |requests: &[wire::RegisterStatementsRequest]| -> Vec<Result<wire::Entry, String>> {
+        let stream = accreditor.registry().register_statements(tokio_stream::iter(requests.to_vec())).await;
+        let mut stream = stream.expect("a stream").into_inner();
+        let mut answers = Vec::new();
+        while let Some(answer) = stream.message().await.expect("an answer") {
+            assert_eq!(answer.request_id, requests[answers.len()].request_id, "answers come in the order sent");
+            let inside = support::refusal_inside(&prost::Message::encode_to_vec(&answer));
+            answers.push(match (inside, answer.outcome) {
+                (Some(status), _) => Err(support::refusal(&status).reason),
+                (None, Some(wire::register_statements_response::Outcome::Entry(entry))) => Ok(entry),
+                (None, other) => panic!("{other:?}"),
+            });
+        }
+        answers
+    };
+    let answers = send(&requests).await;
+    assert_eq!(answers.len(), requests.len());
+    let held = support::entries(&accreditor).await;
+    for (place, (request, answer)) in requests.iter().zip(&answers).enumerate() {
+        match (place, answer) {
+            (40, Err(reason)) => assert_eq!(reason, "SIGNATURE_INVALID"),
+            (120, Err(reason)) => assert_eq!(reason, "REQUEST_ID_REUSED"),
+            (_, Ok(entry)) => {
+                assert_eq!(held[entry.index as usize], request.statement, "{place}");
+                assert!(entry.statement.is_empty(), "the caller has it");
+            }
+            (_, Err(reason)) => panic!("{place}: {reason}"),
+        }
+    }
+    assert_eq!(
+        answers[70].as_ref().map(|e| e.index),
+        answers[3].as_ref().map(|e| e.index),
+        "the same bytes, the same leaf"
+    );
+    assert_eq!(answers[90], answers[5], "the same request, the same answer");
+    // All of it again, and one of it by a call of its own: nothing is sequenced twice.
+    assert_eq!(send(&requests).await, answers);
+    let by_call = wire::RegisterStatementRequest {
+        statement: requests[7].statement.clone(),
+        request_id: requests[7].request_id.clone(),
+    };
+    let by_call = accreditor.registry().register_statement(by_call).await.expect("answered").into_inner();
+    assert_eq!(Ok(by_call.index), answers[7].as_ref().map(|entry| entry.index));
+    assert_eq!(support::entries(&accreditor).await.len(), held.len());
+    // One media type can be listed alone.
+    let request = wire::ListEntriesRequest { page_size: 2, media_type: media::ANCHOR.into(), ..Default::default() };
+    let first = accreditor.registry().list_entries(request.clone()).await.expect("a page").into_inner();
+    let token = wire::ListEntriesRequest { page_token: first.next_page_token.clone(), ..request.clone() };
+    let second = accreditor.registry().list_entries(token).await.expect("a page").into_inner();
+    let anchors: Vec<&wire::Entry> = first.entries.iter().chain(&second.entries).collect();
+    assert_eq!((anchors.len(), second.next_page_token.as_str()), (3, ""));
+    assert!(anchors.iter().all(|entry| entry.media_type == media::ANCHOR));
+    // A page belongs to its list.
+    let other = wire::ListEntriesRequest { page_token: first.next_page_token, ..Default::default() };
+    let answer = support::refused(accreditor.registry().list_entries(other).await);
+    assert_eq!((answer.reason.as_str(), answer.fields), ("REQUEST_INVALID", vec!["page_token".to_owned()]));
+}

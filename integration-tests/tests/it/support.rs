@@ -173,18 +173,36 @@ const ENDLESS: [&str; 1] = ["/touchstone.registry.v1.RegistryService/WatchCheckp
 pub async fn call(client: &Client, path: &str, message: Vec<u8>) -> Result<Vec<Vec<u8>>, Status> {
     let mut grpc = tonic::client::Grpc::new(client.channel(path));
     grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let of_changes = path == "/touchstone.registry.v1.RegistryService/RegisterStatements";
     let enough = if ENDLESS.contains(&path) { 1 } else { usize::MAX };
     let path = path.parse().expect("a path");
     let request = Request::new(tokio_stream::iter([message]));
     let mut stream = grpc.streaming(request, path, Bytes).await?.into_inner();
     let mut answers = Vec::new();
     while let Some(answer) = stream.message().await? {
+        // A stream of changes refuses each by itself, inside its answer.
+        if of_changes && let Some(status) = refusal_inside(&answer) {
+            return Err(status);
+        }
         answers.push(answer);
         if answers.len() == enough {
             break;
         }
     }
     Ok(answers)
+}
+
+/// The refusal that an answer of `RegisterStatements` holds, as the status that it would be.
+pub fn refusal_inside(answer: &[u8]) -> Option<Status> {
+    use proto::registry::register_statements_response::Outcome;
+    let answer = proto::registry::RegisterStatementsResponse::decode(answer).expect("an answer");
+    match answer.outcome.expect("an outcome") {
+        Outcome::Entry(_) => None,
+        Outcome::Refusal(refusal) => {
+            let details = refusal.encode_to_vec().into();
+            Some(Status::with_details(Code::from_i32(refusal.code), refusal.message, details))
+        }
+    }
 }
 
 /// A refusal, taken apart. Made only by [`refusal`], which checks what every refusal must have.

@@ -381,11 +381,14 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
     trial.end();
 }
 
+/// A call in the world.
+type Call = Box<dyn Fn(&tokio::runtime::Runtime, &World) -> Result<(), ClientError>>;
+
 /// A call that needs a service other than the one called.
 struct Dependent {
     needs: Service,
     what: &'static str,
-    call: Box<dyn Fn(&tokio::runtime::Runtime, &World) -> Result<(), ClientError>>,
+    call: Call,
 }
 
 /// What must be there for the dependent calls: a certificate in the log, and another one that is signed.

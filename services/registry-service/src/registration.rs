@@ -67,7 +67,7 @@ impl Candidate {
     /// The footprint statement that a certificate rests on.
     fn evidence(&self) -> Option<Digest> {
         match self.statement.content() {
-            Content::Certificate(certificate) => Some(certificate.assessment().measurement.statement.clone()),
+            Content::Certificate(certificate) => Some(certificate.assessment().measurement.statement),
             _ => None,
         }
     }

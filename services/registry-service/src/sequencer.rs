@@ -60,8 +60,9 @@ impl Sequencer {
                 },
             };
             let Some(first) = first else { return };
-            let mut group = vec![first];
-            let mut bytes = group[0].entry.len();
+            let mut bytes = first.entry.len();
+            let mut group = Vec::with_capacity(GROUP);
+            group.push(first);
             while group.len() < GROUP && bytes < GROUP_BYTES {
                 let Ok(next) = queue.try_recv() else { break };
                 bytes += next.entry.len();
@@ -90,7 +91,7 @@ impl Sequencer {
             return true;
         }
         // Step 1: decide each against the log and the statements before it in the group.
-        let mut ready: Vec<Submission> = Vec::new();
+        let mut ready: Vec<Submission> = Vec::with_capacity(group.len());
         let mut hashes: HashSet<Hash> = HashSet::new();
         let mut repeats: Vec<Submission> = Vec::new();
         for submission in group {

@@ -9,8 +9,7 @@ use std::time::Instant;
 use cose::x509::Certificate as X509;
 use integration_tests::cast;
 use proto::registry::register_statements_response::Outcome;
-use proto::registry::{RegisterStatementRequest, RegisterStatementsRequest};
-use record::statement::SignedStatement;
+use proto::registry::{Entry, RegisterStatementRequest, RegisterStatementsRequest};
 use rocksdb::{DB, Options, WriteBatch, WriteOptions};
 use serde_json::json;
 use touchstone_client::{Client, new_request_id};
@@ -89,7 +88,7 @@ fn unary(stand: &Stand, clients: &[Client], entries: Vec<Vec<u8>>) -> Result<f64
 }
 
 /// Checks the signature of each and writes it, and nothing else; entries a second.
-fn raw(db: &DB, signer: &X509, first: usize, entries: &[Vec<u8>]) -> Result<f64, Failed> {
+fn raw(db: &DB, signer: &X509, first: usize, entries: &[Vec<u8>], record: &[u8]) -> Result<f64, Failed> {
     let next = AtomicUsize::new(0);
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -105,7 +104,9 @@ fn raw(db: &DB, signer: &X509, first: usize, entries: &[Vec<u8>]) -> Result<f64,
                         let mut batch = WriteBatch::default();
                         for (place, entry) in part.iter().enumerate() {
                             cose::sign1::Envelope::decode(entry)?.verify(signer.public_key())?;
-                            batch.put(((first + from + place) as u64).to_be_bytes(), entry);
+                            let number = ((first + from + place) as u64).to_be_bytes();
+                            batch.put([&b"entry"[..], &number].concat(), entry);
+                            batch.put([&b"record of a request"[..], &number].concat(), record);
                         }
                         let mut options = WriteOptions::default();
                         options.set_sync(true);
@@ -117,6 +118,14 @@ fn raw(db: &DB, signer: &X509, first: usize, entries: &[Vec<u8>]) -> Result<f64,
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| "a worker panicked")?)
     })?;
     Ok(entries.len() as f64 / began.elapsed().as_secs_f64())
+}
+
+/// Bytes that the registry writes besides an entry: the record of its request, a digest and the answer.
+fn record_bytes(stand: &Stand, client: &Client, entry: &[u8]) -> Result<usize, Failed> {
+    let request = RegisterStatementRequest { statement: entry.to_vec(), request_id: new_request_id() };
+    let answer = stand.client.block_on(client.registry().register_statement(request))?.into_inner();
+    let answer = Entry { statement: Vec::new(), ..answer };
+    Ok(32 + prost::Message::encoded_len(&answer))
 }
 
 /// Measures.
@@ -132,9 +141,9 @@ pub fn measure(stand: &Stand, plan: Plan, folder: &Path) -> Result<Vec<Figure>, 
     };
     // Both sides once before any counts.
     let warm = entries()?;
-    raw(&db, &signer, 0, &warm)?;
     let size = warm[0].len();
-    SignedStatement::from_entry(&warm[0])?;
+    let record = vec![7; record_bytes(stand, &clients[0], &warm[0])?];
+    raw(&db, &signer, 0, &warm, &record)?;
     streamed(stand, &clients, warm)?;
     let by_call = unary(stand, &clients, entries()?)?;
     let mut rounds = Vec::new();
@@ -152,7 +161,7 @@ pub fn measure(stand: &Stand, plan: Plan, folder: &Path) -> Result<Vec<Figure>, 
     let sides = Sides::measure(
         plan.rounds(),
         |round| keep(streamed(stand, &clients, rounds[round].clone())),
-        |round| keep(raw(&db, &signer, (round + 1) * per_round, &rounds[round])),
+        |round| keep(raw(&db, &signer, (round + 1) * per_round, &rounds[round], &record)),
     );
     failed?;
     let mut detail = sides.detail();
@@ -162,6 +171,7 @@ pub fn measure(stand: &Stand, plan: Plan, folder: &Path) -> Result<Vec<Figure>, 
     detail["streams"] = json!(CONNECTIONS);
     detail["unary_per_s"] = json!(by_call);
     detail["unary_in_flight"] = json!(IN_FLIGHT);
+    detail["record_bytes"] = json!(record.len());
     detail["ceiling_batch"] = json!(BATCH);
     detail["ceiling_threads"] = json!(THREADS);
     detail["note"] = json!("certificates of one footprint statement; callers on the same cores");

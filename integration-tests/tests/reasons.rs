@@ -6,12 +6,6 @@ use std::path::{Path, PathBuf};
 
 use prost_reflect::DescriptorPool;
 
-/// Reasons that no code gives, with what became of them. One that is given again may not stand here.
-const RETIRED: &[(&str, &str)] = &[(
-    "certification.NOT_THIS_BODY",
-    "another body's application is OTHER_ORGANIZATION; the number is to be reserved with the next change of the wire",
-)];
-
 /// The Rust sources of the workspace, without what is generated: path from its root, and text without comments.
 fn sources() -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -93,18 +87,10 @@ fn every_reason_is_given_and_tested() {
         let proto = format!("proto/touchstone/{noun}/v1/error_reason.proto: {word}");
         // The reasons that all services share are given by what they share.
         let given = in_service(&format!("{noun}-service"), word) || in_service("runtime", word);
-        let retired = RETIRED.iter().any(|(name, _)| *name == format!("{noun}.{word}"));
-        match (given, retired) {
-            (true, true) => problems.push(format!("{proto} is given: strike it from RETIRED")),
-            (false, false) => problems.push(format!("{proto} is given by nothing in services/: reserve its number")),
-            (true, false) if !tests.iter().any(|tests| expect(tests, word)) => problems
-                .push(format!("{proto} is expected by no test: make one in integration-tests/tests/it/reasons.rs")),
-            _ => {}
-        }
-    }
-    for (name, _) in RETIRED {
-        if !reasons.iter().any(|(noun, word)| *name == format!("{noun}.{word}")) {
-            problems.push(format!("integration-tests/tests/reasons.rs: {name} is no reason: strike it from RETIRED"));
+        if !given {
+            problems.push(format!("{proto} is given by nothing in services/: reserve its number"));
+        } else if !tests.iter().any(|tests| expect(tests, word)) {
+            problems.push(format!("{proto} is expected by no test: make one in integration-tests/tests/it/reasons.rs"));
         }
     }
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));

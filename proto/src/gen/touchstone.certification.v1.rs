@@ -1114,8 +1114,6 @@ pub enum ErrorReason {
     RecomputedDiffers = 12,
     /// Review and decision need two persons (ISO/IEC 17065, 7.6.2). Have another person decide.
     SamePerson = 13,
-    /// The application was made to another body. Have that body do it.
-    NotThisBody = 14,
     /// The log holds no such certificate at that leaf, or it certifies another footprint. Register it first, or name its own leaf.
     CertificateNotRegistered = 15,
 }
@@ -1138,7 +1136,6 @@ impl ErrorReason {
             Self::StateNotAllowed => "ERROR_REASON_STATE_NOT_ALLOWED",
             Self::RecomputedDiffers => "ERROR_REASON_RECOMPUTED_DIFFERS",
             Self::SamePerson => "ERROR_REASON_SAME_PERSON",
-            Self::NotThisBody => "ERROR_REASON_NOT_THIS_BODY",
             Self::CertificateNotRegistered => "ERROR_REASON_CERTIFICATE_NOT_REGISTERED",
         }
     }
@@ -1157,7 +1154,6 @@ impl ErrorReason {
             "ERROR_REASON_STATE_NOT_ALLOWED" => Some(Self::StateNotAllowed),
             "ERROR_REASON_RECOMPUTED_DIFFERS" => Some(Self::RecomputedDiffers),
             "ERROR_REASON_SAME_PERSON" => Some(Self::SamePerson),
-            "ERROR_REASON_NOT_THIS_BODY" => Some(Self::NotThisBody),
             "ERROR_REASON_CERTIFICATE_NOT_REGISTERED" => {
                 Some(Self::CertificateNotRegistered)
             }

@@ -19,8 +19,6 @@ pub enum ErrorReason {
     StoreUnavailable = 8,
     /// A fault of ours; the log holds the details under the trace_id in metadata. Report it to the operator.
     Internal = 9,
-    /// A service that this one needs did not answer. Try again after the delay in RetryInfo.
-    PeerUnavailable = 10,
     /// A batch that the stream may not have: it is beyond 100,000 batches; metadata has its position. Send the rest in another stream.
     ReadingBatchInvalid = 11,
     /// The instrument named is not of a kind that makes such records. Name a weighbridge or belt weigher.
@@ -43,7 +41,6 @@ impl ErrorReason {
             Self::AlreadyExists => "ERROR_REASON_ALREADY_EXISTS",
             Self::StoreUnavailable => "ERROR_REASON_STORE_UNAVAILABLE",
             Self::Internal => "ERROR_REASON_INTERNAL",
-            Self::PeerUnavailable => "ERROR_REASON_PEER_UNAVAILABLE",
             Self::ReadingBatchInvalid => "ERROR_REASON_READING_BATCH_INVALID",
             Self::InstrumentKindMismatch => "ERROR_REASON_INSTRUMENT_KIND_MISMATCH",
             Self::EvidenceTooLarge => "ERROR_REASON_EVIDENCE_TOO_LARGE",
@@ -60,7 +57,6 @@ impl ErrorReason {
             "ERROR_REASON_ALREADY_EXISTS" => Some(Self::AlreadyExists),
             "ERROR_REASON_STORE_UNAVAILABLE" => Some(Self::StoreUnavailable),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
-            "ERROR_REASON_PEER_UNAVAILABLE" => Some(Self::PeerUnavailable),
             "ERROR_REASON_READING_BATCH_INVALID" => Some(Self::ReadingBatchInvalid),
             "ERROR_REASON_INSTRUMENT_KIND_MISMATCH" => Some(Self::InstrumentKindMismatch),
             "ERROR_REASON_EVIDENCE_TOO_LARGE" => Some(Self::EvidenceTooLarge),

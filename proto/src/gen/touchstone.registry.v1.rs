@@ -170,12 +170,8 @@ pub enum ErrorReason {
     RequestInvalid = 1,
     /// request_id was used before with another request. Use a new UUID4 for a new change.
     RequestIdReused = 2,
-    /// The resource belongs to another organisation. Have its own people do it.
-    OtherOrganization = 5,
     /// No such resource. Check the name in metadata.
     NotFound = 6,
-    /// The name is taken. Choose another id, or read the existing resource.
-    AlreadyExists = 7,
     /// The store did not answer. Try again; nothing was half-written.
     StoreUnavailable = 8,
     /// A fault of ours; the log holds the details under the trace_id in metadata. Report it to the operator.
@@ -234,9 +230,7 @@ impl ErrorReason {
             Self::Unspecified => "ERROR_REASON_UNSPECIFIED",
             Self::RequestInvalid => "ERROR_REASON_REQUEST_INVALID",
             Self::RequestIdReused => "ERROR_REASON_REQUEST_ID_REUSED",
-            Self::OtherOrganization => "ERROR_REASON_OTHER_ORGANIZATION",
             Self::NotFound => "ERROR_REASON_NOT_FOUND",
-            Self::AlreadyExists => "ERROR_REASON_ALREADY_EXISTS",
             Self::StoreUnavailable => "ERROR_REASON_STORE_UNAVAILABLE",
             Self::Internal => "ERROR_REASON_INTERNAL",
             Self::PeerUnavailable => "ERROR_REASON_PEER_UNAVAILABLE",
@@ -268,9 +262,7 @@ impl ErrorReason {
             "ERROR_REASON_UNSPECIFIED" => Some(Self::Unspecified),
             "ERROR_REASON_REQUEST_INVALID" => Some(Self::RequestInvalid),
             "ERROR_REASON_REQUEST_ID_REUSED" => Some(Self::RequestIdReused),
-            "ERROR_REASON_OTHER_ORGANIZATION" => Some(Self::OtherOrganization),
             "ERROR_REASON_NOT_FOUND" => Some(Self::NotFound),
-            "ERROR_REASON_ALREADY_EXISTS" => Some(Self::AlreadyExists),
             "ERROR_REASON_STORE_UNAVAILABLE" => Some(Self::StoreUnavailable),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
             "ERROR_REASON_PEER_UNAVAILABLE" => Some(Self::PeerUnavailable),

@@ -28,7 +28,7 @@ struct Arguments {
     /// header, for example `time,kwh`. Without it, a generated year is used.
     #[arg(long)]
     readings: Option<PathBuf>,
-    /// Where the artefacts go; replaced when it is there.
+    /// Where the artefacts go: a new or empty folder, or that of an earlier demonstration, which is replaced.
     #[arg(long, default_value = "target/demo")]
     out: PathBuf,
 }
@@ -101,10 +101,7 @@ impl Artefacts {
 async fn tell(arguments: &Arguments) -> Result<End, WorldError> {
     let began = Instant::now();
     let case = case(arguments)?;
-    if arguments.out.exists() {
-        fs::remove_dir_all(&arguments.out).map_err(words)?;
-    }
-    fs::create_dir_all(&arguments.out).map_err(words)?;
+    clear(&arguments.out)?;
     let artefacts = Artefacts(arguments.out.clone());
 
     println!("Touchstone: how one reading becomes one certificate that nobody has to take on trust.");
@@ -585,6 +582,33 @@ fn expect(verdict: &Verdict, outcome: Outcome, code: &str) -> Result<(), WorldEr
     }
     let why = first.map_or_else(String::new, |reason| format!(", {}: {}", spelled(reason.code), reason.message));
     Err(WorldError(format!("{} {code} was expected, found {}{why}", spelled(outcome), spelled(verdict.outcome))))
+}
+
+/// What marks a folder as one that this program made.
+const MARK: &str = ".touchstone-demo";
+
+/// Makes the folder of the artefacts anew; one that holds anything else is left alone.
+fn clear(folder: &Path) -> Result<(), WorldError> {
+    let failed = |e: std::io::Error| WorldError(format!("--out {}: {e}", folder.display()));
+    if folder.exists() && !folder.is_dir() {
+        return Err(WorldError(format!("--out {}: is no folder: name one, it is made", folder.display())));
+    }
+    if folder.is_dir() && fs::read_dir(folder).map_err(failed)?.next().is_some() {
+        if !folder.join(MARK).is_file() {
+            return Err(WorldError(format!(
+                "--out {}: holds files that are not of an earlier demonstration: name a new or empty folder",
+                folder.display()
+            )));
+        }
+        // What is in it, not the folder: it may be the one that somebody stands in.
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            gone.map_err(failed)?;
+        }
+    }
+    fs::create_dir_all(folder).map_err(failed)?;
+    fs::write(folder.join(MARK), "made by touchstone-demo, and replaced by it\n").map_err(failed)
 }
 
 /// Why the story ends before its end, and what helps.

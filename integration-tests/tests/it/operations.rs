@@ -227,10 +227,15 @@ fn secrets_are_neither_logged_nor_shown() {
     });
     std::io::BufRead::read_line(&mut stdout, &mut line).expect("a line");
     assert!(line.contains("gRPC on"), "{line}");
-    child.kill().expect("ended");
-    child.wait().expect("ended");
+    // A stranger at the door, and an end in order.
+    let address = line.split("gRPC on ").nth(1).and_then(|rest| rest.split(',').next()).expect("an address").trim();
+    let mut stranger = std::net::TcpStream::connect(address).expect("it listens");
+    std::io::Write::write_all(&mut stranger, b"no TLS at all").expect("sent");
+    std::io::Read::read(&mut stranger, &mut [0; 64]).expect("answered or closed");
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
+    assert!(asked.success() && child.wait().expect("ended").success(), "ended in order");
     let logged = errors.join().expect("a thread").expect("read");
-    assert!(logged.lines().count() > 20, "it was not talkative:\n{logged}");
+    assert!(logged.lines().count() > 5 && logged.contains("handshake"), "it was not talkative:\n{logged}");
     let said = format!("{}{line}{logged}", String::from_utf8_lossy(&shown.stdout));
     assert!(!said.contains("PRIVATE KEY"));
     let folder = config.parent().expect("a folder");

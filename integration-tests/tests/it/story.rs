@@ -284,11 +284,17 @@ async fn a_log_goes_on_under_its_own_name_and_keys() {
     let folder = stage.world.folder.join("installation");
     let config = folder.join("touchstone.toml");
     let kept = std::fs::read_to_string(&config).expect("configuration");
+    for (file, key) in [
+        ("other-note.key", cose::key::SigningKey::generate_ed25519().expect("a key")),
+        ("other-receipt.key", cose::key::SigningKey::generate_p256().expect("a key")),
+    ] {
+        std::fs::write(folder.join(file), key.to_pkcs8_pem().expect("a key")).expect("written");
+    }
     for (own, other, key) in [
         ("origin = \"log.example/touchstone\"", "origin = \"log.example/other\"", "log.origin"),
         ("id = \"did:web:log.example\"", "id = \"did:web:other.example\"", "log.id"),
-        ("note_key = \"log-note.key\"", "note_key = \"log-status-note.key\"", "log.note_key"),
-        ("receipt_key = \"log-receipt.key\"", "receipt_key = \"operator.key\"", "log.receipt_key"),
+        ("note_key = \"log-note.key\"", "note_key = \"other-note.key\"", "log.note_key"),
+        ("receipt_key = \"log-receipt.key\"", "receipt_key = \"other-receipt.key\"", "log.receipt_key"),
     ] {
         let changed = kept.replace(own, other);
         assert_ne!(changed, kept, "{own}");

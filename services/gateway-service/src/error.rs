@@ -1,6 +1,6 @@
 //! Refusals of the registry as HTTP.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tonic::{Code, Status};
 
@@ -13,5 +13,9 @@ pub fn answer(status: &Status) -> Response {
         }
         _ => (StatusCode::BAD_GATEWAY, "The registry could not answer.\n"),
     };
-    (code, words).into_response()
+    let mut answer = (code, words).into_response();
+    if code == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    answer
 }

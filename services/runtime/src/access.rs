@@ -72,7 +72,10 @@ impl Table {
     pub fn judge(&self, path: &str, caller: Option<&Caller>) -> Result<(), Refusal> {
         let not_allowed = |message: String| refuse(Code::PermissionDenied, Reason::CallerNotAllowed, message);
         let who = self.row(path).ok_or_else(|| {
-            not_allowed(format!("no caller may use {path}: it has no row in the caller table")).with("method", path)
+            not_allowed(format!(
+                "no caller may use {path} here: this process has no row for it in its caller table; it may run in another"
+            ))
+            .with("method", path)
         })?;
         let known = || {
             caller.ok_or_else(|| {
@@ -161,7 +164,8 @@ where
         let caller = other_end.and_then(|end| end.caller.clone());
         let judged = self.access.not_blocked(other_end);
         if let Err(refusal) = judged.and_then(|()| self.access.table.judge(request.uri().path(), caller.as_ref())) {
-            tracing::info!(method = request.uri().path(), reason = refusal.reason, "a call was refused");
+            let caller = caller.as_ref().map_or_else(|| "unknown".to_owned(), Caller::uri);
+            tracing::info!(method = request.uri().path(), caller, reason = refusal.reason, "a call was refused");
             return Box::pin(async move { Ok(Status::from(refusal).into_http()) });
         }
         if let Some(caller) = caller {

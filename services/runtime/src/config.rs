@@ -320,7 +320,11 @@ impl Config {
         known(&table, &path.display().to_string())?;
         let mut overlaid = false;
         for (variable, text) in variables {
-            let Some(name) = variable.strip_prefix(PREFIX).filter(|name| name.contains("__")) else { continue };
+            let Some(name) = variable.strip_prefix(PREFIX) else { continue };
+            if !name.contains("__") {
+                forgotten(&variable, name)?;
+                continue;
+            }
             overlay(&mut table, &variable, name, &text)?;
             overlaid = true;
         }
@@ -538,6 +542,19 @@ fn check_key(keys: &[String], key: &str, place: &str) -> Result<(), ConfigError>
     Err(ConfigError::Unknown { place: place.to_owned(), key: key.to_owned(), nearest: nearest.cloned() })
 }
 
+/// Refuses a variable that would be a key of ours with one underscore more.
+fn forgotten(variable: &str, name: &str) -> Result<(), ConfigError> {
+    let key = Config::keys().into_iter().find(|key| key.replace('.', "_") == name.to_lowercase());
+    match key.and_then(|key| key.split_once('.').map(|(table, key)| (table.to_owned(), key.to_owned()))) {
+        None => Ok(()),
+        Some((table, key)) => Err(ConfigError::Unknown {
+            place: format!("environment variable {variable}"),
+            key: name.to_lowercase(),
+            nearest: Some(format!("{PREFIX}{}__{}", table.to_uppercase(), key.to_uppercase())),
+        }),
+    }
+}
+
 /// Puts a variable over the file: its value as TOML where it is some, else as text.
 fn overlay(table: &mut Table, variable: &str, name: &str, text: &str) -> Result<(), ConfigError> {
     let key = name.to_lowercase().replacen("__", ".", 1);
@@ -606,6 +623,8 @@ mod tests {
         assert_eq!(config.peers[&Service::Registry], "registry.internal:7444");
         let error = read(SMALL, &[("TOUCHSTONE_LISTEN__GRCP", "x")]).unwrap_err();
         assert!(error.contains("TOUCHSTONE_LISTEN__GRCP") && error.contains("did you mean listen.grpc?"), "{error}");
+        let error = read(SMALL, &[("TOUCHSTONE_LISTEN_GRPC", "127.0.0.1:9")]).unwrap_err();
+        assert!(error.contains("did you mean TOUCHSTONE_LISTEN__GRPC?"), "{error}");
         assert!(read(SMALL, &[("TOUCHSTONE_LIMITS__BURST", "many")]).unwrap_err().contains("burst"));
     }
 

@@ -22,12 +22,15 @@ pub async fn watch(files: Vec<PathBuf>, mut changed: impl FnMut() -> Result<(), 
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            _ = asked => {}
-        }
+        let was_asked = tokio::select! {
+            () = tokio::time::sleep(LOOK) => false,
+            _ = asked => true,
+        };
         let now = read(&files);
         if now == seen {
+            if was_asked {
+                tracing::info!("asked to read files again: none has changed");
+            }
             continue;
         }
         match changed() {

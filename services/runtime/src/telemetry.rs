@@ -60,7 +60,10 @@ fn resource(telemetry: &Telemetry) -> Resource {
 /// An address that cannot be used.
 pub fn subscribe(telemetry: Option<&Telemetry>) -> Result<Subscribed, ExporterBuildError> {
     let filter = || EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-    let stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter());
+    let stderr = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr)
+        .with_filter(filter());
     let registry = tracing_subscriber::registry().with(stderr);
     let Some((telemetry, otlp)) = telemetry.and_then(|known| Some((known, known.otlp.as_deref()?))) else {
         registry.init();

@@ -55,6 +55,15 @@ async fn metrics(State(admin): State<Admin>) -> Response {
     }
 }
 
+/// What is at the bottom of it: a connection refused, a certificate that names another host.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(next) = deepest.source() {
+        deepest = next;
+    }
+    deepest.to_string()
+}
+
 /// 200 when everything of its own works, 503 otherwise; one line each. A peer that is away is told, and does not make
 /// this process unready: what needs no peer is still done, and the rest says UNAVAILABLE.
 async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
@@ -83,8 +92,9 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
     for (service, channel) in &admin.peers {
         let mut health = HealthClient::new(channel.clone());
         let state = match tokio::time::timeout(PATIENCE, health.check(HealthCheckRequest::default())).await {
-            Ok(Ok(_)) => "ok",
-            Ok(Err(_)) | Err(_) => "away: it does not answer",
+            Ok(Ok(_)) => "ok".to_owned(),
+            Ok(Err(status)) => format!("away: {}", cause(&status)),
+            Err(_) => "away: it does not answer".to_owned(),
         };
         let _infallible = writeln!(lines, "peer {}: {state}", service.word());
     }

@@ -192,7 +192,7 @@ struct Data {
 }
 
 impl Data {
-    fn open(folder: &Path) -> Result<Self, ServeError> {
+    fn open(folder: &Path, services: &[Service]) -> Result<Self, ServeError> {
         let name = || folder.display().to_string();
         let broken =
             |problem: &dyn std::fmt::Display| ServeError::Store { folder: name(), problem: problem.to_string() };
@@ -200,6 +200,7 @@ impl Data {
             return Err(broken(&"is no folder: name one, it is made when it is not there"));
         }
         std::fs::create_dir_all(folder).map_err(|e| broken(&e))?;
+        keep_to(folder, services).map_err(|problem| broken(&problem))?;
         let rows = RocksStore::open(&folder.join(ROWS)).map_err(|error| match error {
             StoreError::InUse => ServeError::InUse { folder: name() },
             other => broken(&other),
@@ -208,6 +209,33 @@ impl Data {
             rows: Arc::new(rows),
             blobs: Arc::new(FolderBlobs::open(&folder.join("blobs")).map_err(|e| broken(&e))?),
         })
+    }
+}
+
+/// File in the folder of the data that names the services whose data it holds.
+const HOLDS: &str = "holds";
+
+/// A folder is of the services that it was first used by: on another's the log would begin again under the same name,
+/// and be two. Words for the operator.
+fn keep_to(folder: &Path, services: &[Service]) -> Result<(), String> {
+    let keep = services.iter().filter(|service| !matches!(service, Service::Verification | Service::Gateway));
+    let words: Vec<&str> = keep.map(|service| service.word()).collect();
+    let now = words.join(" ");
+    let mark = folder.join(HOLDS);
+    match std::fs::read_to_string(&mark) {
+        Ok(held) if held.trim() == now => Ok(()),
+        Ok(held) => Err(format!("holds the data of {}, not of {now}: name the folder of these", held.trim())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // A file system of its own begins with a folder.
+            let others =
+                |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != "lost+found");
+            // Rows without a mark are of an installation from before there was one.
+            if !folder.join(ROWS).is_dir() && std::fs::read_dir(folder).map_err(|e| e.to_string())?.any(others) {
+                return Err("holds files, and none says that they are data of touchstone: name a new folder".into());
+            }
+            std::fs::write(&mark, format!("{now}\n")).map_err(|e| e.to_string())
+        }
+        Err(error) => Err(format!("{}: {error}", mark.display())),
     }
 }
 
@@ -225,15 +253,23 @@ fn signing_key(key: &'static str, path: &Path, kind: KeyKind) -> Result<SigningK
 fn log_keys(log: &runtime::config::Log) -> Result<registry_service::LogKeys, ServeError> {
     const OPERATOR: &str = "log.operator_key";
     let operator = String::from_utf8_lossy(&read_named(OPERATOR, &log.operator_key)?).into_owned();
-    Ok(registry_service::LogKeys {
-        receipt: signing_key("log.receipt_key", &log.receipt_key, KeyKind::P256)?,
-        note: signing_key("log.note_key", &log.note_key, KeyKind::Ed25519)?,
-        status_note: signing_key("log.status_note_key", &log.status_note_key, KeyKind::Ed25519)?,
-        operator: PublicKey::from_jwk(operator.trim()).map_err(|e| ServeError::Key {
-            key: OPERATOR,
-            problem: format!("{}: {e}: a public key as JWK is needed", log.operator_key.display()),
-        })?,
-    })
+    let receipt = signing_key("log.receipt_key", &log.receipt_key, KeyKind::P256)?;
+    let note = signing_key("log.note_key", &log.note_key, KeyKind::Ed25519)?;
+    let status_note = signing_key("log.status_note_key", &log.status_note_key, KeyKind::Ed25519)?;
+    let operator = PublicKey::from_jwk(operator.trim()).map_err(|e| ServeError::Key {
+        key: OPERATOR,
+        problem: format!("{}: {e}: a public key as JWK is needed", log.operator_key.display()),
+    })?;
+    // Chosen once and for ever: each signs one thing.
+    if note.public_key() == status_note.public_key() {
+        let problem = "is the key of log.note_key too: each log has its own".into();
+        return Err(ServeError::Key { key: "log.status_note_key", problem });
+    }
+    if operator == receipt.public_key() {
+        let problem = "is the log's own key of receipts: the operator has another, kept elsewhere".into();
+        return Err(ServeError::Key { key: OPERATOR, problem });
+    }
+    Ok(registry_service::LogKeys { receipt, note, status_note, operator })
 }
 
 /// The log's part of a configuration, with its keys.
@@ -243,6 +279,15 @@ fn read_files<'a>(config: &'a Config, services: &[Service]) -> Result<(Credentia
     config.suits(services)?;
     let credentials = Credentials::read(config)?;
     let log = config.log.as_ref().filter(|_| services.contains(&Service::Registry));
+    if let Some(authority) = &config.tls.service_authority
+        && read_named("tls.service_authority", authority)?
+            == read_named("tls.client_authority", &config.tls.client_authority)?
+    {
+        return Err(ServeError::Key {
+            key: "tls.service_authority",
+            problem: "is the authority of callers too: whoever enrols them could make a service; use another".into(),
+        });
+    }
     Ok((credentials, log.map(|log| Ok::<_, ServeError>((log, log_keys(log)?))).transpose()?))
 }
 
@@ -282,7 +327,7 @@ impl Server {
         let (credentials, log) = read_files(config, services)?;
         // Step 2: the store, where one of the services keeps something.
         let keeps = services.iter().any(|service| !matches!(service, Service::Verification | Service::Gateway));
-        let mut data = keeps.then(|| Data::open(data)).transpose()?;
+        let mut data = keeps.then(|| Data::open(data, services)).transpose()?;
         let meters = Meters::start(config)?;
         let traced = config.telemetry.as_ref().is_some_and(|telemetry| telemetry.otlp.is_some());
         if let Some(data) = &mut data {

@@ -617,7 +617,8 @@ pub mod registry_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Checks and sequences many statements on one stream: an answer for each, in the order sent. Each is registered by
-        /// itself, as RegisterStatement would, whatever becomes of the others, and may be sent again over either method. When
+        /// itself, as RegisterStatement would, whatever becomes of the others, and may be sent again over either method. Their
+        /// places in the log may be in another order: send what rests on a statement once that one is answered. When
         /// the server is asked to end it answers what it has taken and ends the stream: send the rest again.
         pub async fn register_statements(
             &mut self,
@@ -993,7 +994,8 @@ pub mod registry_service_server {
             + std::marker::Send
             + 'static;
         /// Checks and sequences many statements on one stream: an answer for each, in the order sent. Each is registered by
-        /// itself, as RegisterStatement would, whatever becomes of the others, and may be sent again over either method. When
+        /// itself, as RegisterStatement would, whatever becomes of the others, and may be sent again over either method. Their
+        /// places in the log may be in another order: send what rests on a statement once that one is answered. When
         /// the server is asked to end it answers what it has taken and ends the stream: send the rest again.
         async fn register_statements(
             &self,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::Failed;
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -102,21 +104,25 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Runs both sides in turn; each gives its rate.
-    pub fn measure(rounds: usize, mut ours: impl FnMut(usize) -> f64, mut ceiling: impl FnMut(usize) -> f64) -> Self {
+    /// Runs both sides in turn; each gives its rate. The first failure ends it.
+    pub fn measure(
+        rounds: usize,
+        mut ours: impl FnMut(usize) -> Result<f64, Failed>,
+        mut ceiling: impl FnMut(usize) -> Result<f64, Failed>,
+    ) -> Result<Self, Failed> {
         let mut sides = Sides::default();
         for round in 0..rounds {
             // Whatever comes second finds the machine warmer: they take turns at it.
             if round % 2 == 0 {
-                sides.ceiling.push(ceiling(round));
-                sides.ours.push(ours(round));
+                sides.ceiling.push(ceiling(round)?);
+                sides.ours.push(ours(round)?);
             } else {
-                sides.ours.push(ours(round));
-                sides.ceiling.push(ceiling(round));
+                sides.ours.push(ours(round)?);
+                sides.ceiling.push(ceiling(round)?);
             }
             eprintln!("  round {}: ours {:.0}/s, ceiling {:.0}/s", round + 1, sides.ours[round], sides.ceiling[round]);
         }
-        sides
+        Ok(sides)
     }
 
     /// The median of the rounds' ratios.

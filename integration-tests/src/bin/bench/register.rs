@@ -150,20 +150,11 @@ pub fn measure(stand: &Stand, plan: Plan, folder: &Path) -> Result<Vec<Figure>, 
     for _ in 0..plan.rounds() {
         rounds.push(entries()?);
     }
-    let mut failed = Ok(());
-    let note = std::cell::RefCell::new(&mut failed);
-    let keep = |rate: Result<f64, Failed>| {
-        rate.unwrap_or_else(|error| {
-            **note.borrow_mut() = Err(error);
-            f64::NAN
-        })
-    };
     let sides = Sides::measure(
         plan.rounds(),
-        |round| keep(streamed(stand, &clients, rounds[round].clone())),
-        |round| keep(raw(&db, &signer, (round + 1) * per_round, &rounds[round], &record)),
-    );
-    failed?;
+        |round| streamed(stand, &clients, rounds[round].clone()),
+        |round| raw(&db, &signer, (round + 1) * per_round, &rounds[round], &record),
+    )?;
     let mut detail = sides.detail();
     detail["registrations_a_round"] = json!(per_round);
     detail["entry_bytes"] = json!(size);

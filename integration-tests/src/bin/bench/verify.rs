@@ -123,19 +123,7 @@ pub fn measure(stand: &Stand, plan: Plan) -> Result<Vec<Figure>, Failed> {
     // Both sides once before any counts.
     ours(&clients)?;
     ours(&echoes)?;
-    let mut failed = None;
-    let mut keep = |rate: Result<f64, Failed>| {
-        rate.unwrap_or_else(|error| {
-            failed = Some(error);
-            f64::NAN
-        })
-    };
-    let keep = std::cell::RefCell::new(&mut keep);
-    let sides =
-        Sides::measure(plan.rounds(), |_| (keep.borrow_mut())(ours(&clients)), |_| (keep.borrow_mut())(ours(&echoes)));
-    if let Some(error) = failed {
-        return Err(error);
-    }
+    let sides = Sides::measure(plan.rounds(), |_| ours(&clients), |_| ours(&echoes))?;
     let mut detail = sides.detail();
     detail["certificates"] = json!(numbers.len());
     detail["answer_bytes"] = json!(bytes);

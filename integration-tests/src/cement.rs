@@ -8,8 +8,9 @@
 
 use jiff::{Timestamp, civil, tz::Offset};
 use quantity::{Decimal, Unit};
+use record::calibration::{Calibration, CalibrationPoint, CalibrationSource};
 use record::evidence::{Evidence, FORMAT, InstrumentEvidence, Series};
-use record::instrument::{Calibration, Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256};
+use record::instrument::{Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256};
 use record::reading::{Direction, LaboratoryAnalysis, Property, ReadingBatch, StockRecord, WeighbridgeRecord};
 
 /// Seed of everything generated here.
@@ -92,6 +93,8 @@ impl Cement {
                 .map(|(instrument, calibrations)| InstrumentEvidence {
                     instrument: instrument.clone(),
                     calibrations: calibrations.clone(),
+                    inspections: Vec::new(),
+                    gas_conversions: Vec::new(),
                     series: if instrument.name == self.readings.instrument { vec![series.clone()] } else { Vec::new() },
                 })
                 .collect(),
@@ -238,8 +241,12 @@ fn instruments(site: &str) -> Vec<(Instrument, Vec<Calibration>)> {
         unit: Unit::Tonne,
         register: Register::Interval { maximum: 1_000_000_000 },
         resolution: decimal(resolution),
+        multiplier: None,
+        accuracy_class: None,
         max_permissible_error_percent: Some(decimal(mpe)),
-        placed: Placement { start: time(2019, 5, 1, 0), end: None },
+        placements: vec![Placement { location: "incoming supply".into(), start: time(2019, 5, 1, 0), end: None }],
+        replaces: None,
+        signing_key: None,
     };
     let meter = Instrument {
         name: format!("{site}/instruments/main-meter"),
@@ -250,8 +257,12 @@ fn instruments(site: &str) -> Vec<(Instrument, Vec<Calibration>)> {
         // 20 MWh in a quarter of an hour: the transformer's 80 MW.
         register: Register::Interval { maximum: 2_000_000_000_000 },
         resolution: decimal("0.00000001"),
+        multiplier: None,
+        accuracy_class: None,
         max_permissible_error_percent: Some(decimal("0.5")),
-        placed: Placement { start: time(2019, 5, 1, 0), end: None },
+        placements: vec![Placement { location: "incoming supply".into(), start: time(2019, 5, 1, 0), end: None }],
+        replaces: None,
+        signing_key: None,
     };
     let calibration = |id: &str, uncertainty: &str| Calibration {
         certificate_id: format!("GEN-2022-{id}"),
@@ -260,10 +271,15 @@ fn instruments(site: &str) -> Vec<(Instrument, Vec<Calibration>)> {
         calibrated_time: time(2022, 11, 15, 9),
         validity: Period { start: time(2022, 11, 15, 9), end: time(2024, 11, 15, 9) },
         // As left, after adjustment.
-        error_percent: decimal("0.00"),
-        expanded_uncertainty_percent: decimal(uncertainty),
-        coverage_factor: decimal("2.00"),
+        points: vec![CalibrationPoint {
+            load: None,
+            error_percent: decimal("0.00"),
+            expanded_uncertainty_percent: decimal(uncertainty),
+            coverage_factor: decimal("2.00"),
+        }],
+        as_found: Vec::new(),
         file_digest: Sha256::of(format!("generated calibration certificate GEN-2022-{id}").as_bytes()),
+        source: CalibrationSource::Form,
     };
     vec![
         (meter, vec![calibration("0101", "0.30")]),
@@ -305,6 +321,8 @@ fn electricity(site: &str, random: &mut SplitMix64) -> ReadingBatch {
         resolution: decimal("0.00000001"),
         start: year().start,
         step_secs: STEP_SECS,
+        deltas: Vec::new(),
+        signature: Vec::new(),
         values: share(ELECTRICITY_UNITS, &weights).into_iter().map(Some).collect(),
     }
 }
@@ -394,6 +412,7 @@ fn materials(site: &str, random: &mut SplitMix64) -> (Vec<WeighbridgeRecord>, Ve
             direction,
             net,
             unit: Unit::Tonne,
+            corrects: None,
         };
         let days: Vec<usize> = (0..365).step_by(material.every).collect();
         let weights: Vec<i64> = days
@@ -426,6 +445,7 @@ fn materials(site: &str, random: &mut SplitMix64) -> (Vec<WeighbridgeRecord>, Ve
                 mass,
                 unit: Unit::Tonne,
                 coverage_factor: decimal("2"),
+                corrects: None,
             });
         }
     }
@@ -507,6 +527,7 @@ fn analyses(random: &mut SplitMix64) -> Vec<LaboratoryAnalysis> {
                 expanded_uncertainty: scaled(determination.expanded, determination.exponent),
                 coverage_factor: decimal("2"),
                 file_digest: Some(Sha256::of(format!("generated test report {id}").as_bytes())),
+                corrects: None,
                 id,
             });
         }

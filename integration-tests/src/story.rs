@@ -225,7 +225,7 @@ pub async fn create_instrument(
     client: &Client,
     site: &str,
     instrument: &record::instrument::Instrument,
-    calibrations: &[record::instrument::Calibration],
+    calibrations: &[record::calibration::Calibration],
 ) -> Result<(), ClientError> {
     let request = metering::CreateInstrumentRequest {
         parent: site.into(),
@@ -246,6 +246,20 @@ pub async fn create_instrument(
     Ok(())
 }
 
+/// The reports of a stream of answers, to its end.
+///
+/// # Errors
+/// The refusal in it.
+pub async fn reports(
+    mut answers: tonic::Streaming<metering::IngestReadingsResponse>,
+) -> Result<Vec<metering::AcceptanceReport>, ClientError> {
+    let mut reports = Vec::new();
+    while let Some(answer) = answers.message().await? {
+        reports.extend(answer.report);
+    }
+    Ok(reports)
+}
+
 /// Sends batches of readings in one stream.
 ///
 /// # Errors
@@ -258,8 +272,8 @@ pub async fn send_readings(
         .iter()
         .map(|batch| metering::IngestReadingsRequest { batch: Some(words::to_reading_batch(batch)) })
         .collect();
-    let answer = client.metering().ingest_readings(tokio_stream::iter(messages)).await?;
-    Ok(answer.into_inner().reports)
+    let answers = client.metering().ingest_readings(tokio_stream::iter(messages)).await?;
+    reports(answers.into_inner()).await
 }
 
 /// The exporter registers the plant and sends a year of evidence.

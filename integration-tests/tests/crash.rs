@@ -85,6 +85,8 @@ fn batch(start: i64) -> ReadingBatch {
         resolution: "0.1".parse().expect("decimal"),
         start: Timestamp::from_second(start).expect("time"),
         step_secs: 900,
+        deltas: Vec::new(),
+        signature: Vec::new(),
         values: (0..ROWS as i64).map(|row| Some((start / 900 + row) % 1_000)).collect(),
     }
 }
@@ -101,8 +103,12 @@ async fn prepare(world: &World) -> Registered {
         unit: "kWh".parse().expect("unit"),
         register: Register::Interval { maximum: 1_000_000 },
         resolution: "0.1".parse().expect("decimal"),
+        multiplier: None,
+        accuracy_class: None,
         max_permissible_error_percent: None,
-        placed: Placement { start: Timestamp::UNIX_EPOCH, end: None },
+        placements: vec![Placement { location: "incoming supply".into(), start: Timestamp::UNIX_EPOCH, end: None }],
+        replaces: None,
+        signing_key: None,
     };
     story::create_instrument(&exporter, "organizations/cement-bubble/sites/load", &instrument, &[])
         .await

@@ -44,9 +44,22 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("touchstone-client", &["proto", "record", "cose", "tlog", "verify"]),
+    ("interval-csv", &["record", "quantity"]),
     (
         "touchctl",
-        &["touchstone-client", "footprint", "uncertainty", "metering", "tlog", "verify", "record", "proto", "cose"],
+        &[
+            "touchstone-client",
+            "interval-csv",
+            "footprint",
+            "uncertainty",
+            "metering",
+            "tlog",
+            "verify",
+            "record",
+            "quantity",
+            "proto",
+            "cose",
+        ],
     ),
 ];
 

@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use interval_csv::{Column, CsvProfile, DecimalMark, MissingHour, RepeatedHour, Stamp, TimeFormat, Zone};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use record::name::check_did;
+use quantity::{Decimal, Unit};
+use record::name::{self, check_did};
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde::de::{Deserialize, IntoDeserializer};
 use tlog::note::NoteVerifier;
 
 /// Touchstone from a terminal: certificates of measured carbon footprints.
@@ -33,6 +37,11 @@ pub(crate) enum Command {
     Trust {
         #[command(subcommand)]
         command: TrustCommand,
+    },
+    /// Meter readings.
+    Readings {
+        #[command(subcommand)]
+        command: ReadingsCommand,
     },
     /// Keys.
     Key {
@@ -101,6 +110,124 @@ pub(crate) struct MakeArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum ReadingsCommand {
+    /// Read a CSV file (plain, gzip, zstd) onto a strict grid, say what was found and repaired, and send it.
+    #[command(
+        after_help = "What no option and no profile states is found out from the file. What can be meant in two \
+        ways is refused, with the line and the remedy; a key that it names is the option of the same name."
+    )]
+    Import(Box<ImportArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// CSV file.
+    pub(crate) file: PathBuf,
+    /// Instrument that the readings are of: organizations/O/sites/S/instruments/I.
+    #[arg(long, value_name = "NAME", value_parser = instrument, required_unless_present = "dry_run")]
+    pub(crate) instrument: Option<String>,
+    /// Read and report, and send nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Profile (TOML) that says how the file is read; the options below go before it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+    /// File to write the profile to as it was applied, with what was found out; an existing one is never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_profile: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stated: StatedArgs,
+}
+
+/// Each states the key of a profile that has its name.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "How the file is read")]
+pub(crate) struct StatedArgs {
+    /// Lines before the first of the table.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) skip_lines: Option<u32>,
+    /// What a line begins with that is to be skipped.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+    /// What separates fields: comma, semicolon, tab, bar, or the sign itself.
+    #[arg(long, value_name = "SIGN", value_parser = sign)]
+    pub(crate) delimiter: Option<char>,
+    /// What encloses a field that has a delimiter in it [default: "].
+    #[arg(long, value_name = "SIGN", value_parser = sign)]
+    pub(crate) quote: Option<char>,
+    /// Whether the first line names the columns; without names, columns are stated by number.
+    #[arg(long, value_name = "true|false")]
+    pub(crate) header: Option<bool>,
+    /// Column of dates, where another has the times of day: its name, or its number from 1.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) date_column: Option<String>,
+    /// Column of times.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time_column: Option<String>,
+    /// Column of values.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) value_column: Option<String>,
+    /// How times are written: year-first, day-first, month-first, or a pattern of strftime such as "%d.%m.%y %H:%M".
+    #[arg(long, value_name = "FORMAT", value_parser = word::<TimeFormat>)]
+    pub(crate) time_format: Option<TimeFormat>,
+    /// What stands before decimals: point or comma.
+    #[arg(long, value_name = "MARK", value_parser = word::<DecimalMark>)]
+    pub(crate) decimal: Option<DecimalMark>,
+    /// What separates thousands: comma, point, space, or the sign itself.
+    #[arg(long, value_name = "SIGN", value_parser = sign)]
+    pub(crate) thousands: Option<char>,
+    /// Unit of the values: kWh, MWh, Wh, GJ, m3, t, ... [default: by the name of their column].
+    #[arg(long, value_name = "UNIT", value_parser = word::<Unit>)]
+    pub(crate) unit: Option<Unit>,
+    /// What the instrument counts in, of its unit, such as 0.01 [default: the finest in the file].
+    #[arg(long, value_name = "DECIMAL", value_parser = word::<Decimal>)]
+    pub(crate) resolution: Option<Decimal>,
+    /// Length of an interval in seconds [default: the most frequent distance of two times].
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) step_secs: Option<u32>,
+    /// Which end of its interval a time stands for: auto, start or end.
+    #[arg(long, value_name = "END", value_parser = word::<Stamp>)]
+    pub(crate) stamp: Option<Stamp>,
+    /// Clock of times without offset: UTC, an offset such as +01:00, or a name such as Europe/Berlin [default: UTC].
+    #[arg(long, value_name = "ZONE", value_parser = word::<Zone>)]
+    pub(crate) zone: Option<Zone>,
+    /// How the hour that occurs twice in autumn is told apart: order (refused where it is given once), first or second
+    /// (what it is where it is given once).
+    #[arg(long, value_name = "RULE", value_parser = word::<RepeatedHour>)]
+    pub(crate) repeated_hour: Option<RepeatedHour>,
+    /// What becomes of times in the hour that does not occur in spring: refuse, or leave-out where there is no value.
+    #[arg(long, value_name = "RULE", value_parser = word::<MissingHour>)]
+    pub(crate) missing_hour: Option<MissingHour>,
+}
+
+impl StatedArgs {
+    /// A profile with what is stated here put before what it states.
+    pub(crate) fn over(&self, profile: CsvProfile) -> CsvProfile {
+        let column = |stated: &Option<String>, of_profile| stated.as_deref().map(Column::from).or(of_profile);
+        CsvProfile {
+            skip_lines: self.skip_lines.unwrap_or(profile.skip_lines),
+            comment: self.comment.clone().or(profile.comment),
+            delimiter: self.delimiter.or(profile.delimiter),
+            quote: self.quote.or(profile.quote),
+            header: self.header.or(profile.header),
+            date_column: column(&self.date_column, profile.date_column),
+            time_column: column(&self.time_column, profile.time_column),
+            value_column: column(&self.value_column, profile.value_column),
+            time_format: self.time_format.clone().or(profile.time_format),
+            decimal: self.decimal.or(profile.decimal),
+            thousands: self.thousands.or(profile.thousands),
+            unit: self.unit.or(profile.unit),
+            resolution: self.resolution.clone().or(profile.resolution),
+            step_secs: self.step_secs.or(profile.step_secs),
+            stamp: self.stamp.unwrap_or(profile.stamp),
+            zone: self.zone.clone().or(profile.zone),
+            repeated_hour: self.repeated_hour.unwrap_or(profile.repeated_hour),
+            missing_hour: self.missing_hour.unwrap_or(profile.missing_hour),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Print the fingerprint of a public key: the SHA-256 JWK thumbprint of RFC 7638.
     Fingerprint {
@@ -152,6 +279,31 @@ fn witness(text: &str) -> Result<String, String> {
     NoteVerifier::from_vkey(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
 
+fn instrument(text: &str) -> Result<String, String> {
+    name::parts(name::INSTRUMENT, text).map(|_| text.to_owned()).map_err(|e| e.to_string())
+}
+
+/// A sign by its name or as it is.
+fn sign(text: &str) -> Result<char, String> {
+    let mut signs = text.chars();
+    match (text, signs.next(), signs.next()) {
+        ("comma", ..) => Ok(','),
+        ("point", ..) => Ok('.'),
+        ("semicolon", ..) => Ok(';'),
+        ("tab", ..) => Ok('\t'),
+        ("bar", ..) => Ok('|'),
+        ("space", ..) => Ok(' '),
+        (_, Some(sign), None) => Ok(sign),
+        _ => Err("expected one sign, or comma, point, semicolon, tab, bar or space".to_owned()),
+    }
+}
+
+/// A value as a profile spells it.
+fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
+    let word: StrDeserializer<'_, WordError> = text.into_deserializer();
+    T::deserialize(word).map_err(|e| e.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +311,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn signs_and_words() {
+        assert_eq!((sign("tab"), sign(";"), sign("·")), (Ok('\t'), Ok(';'), Ok('·')));
+        assert!(sign("").is_err() && sign(";;").is_err());
+        assert_eq!((word("end"), word("kWh")), (Ok(Stamp::End), Ok(Unit::Kilowatthour)));
+        assert_eq!(
+            word::<Stamp>("middle"),
+            Err("unknown variant `middle`, expected one of `auto`, `start`, `end`".into())
+        );
+        assert!(word::<Zone>("Europe/Berln").is_err_and(|e| e.contains("did you mean Europe/Berlin?")));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use cose::key::KeyError;
 use cose::x509::CertificateError;
+use interval_csv::{CsvError, ProfileError};
 use verify::TrustError;
 
 use crate::{FAILED, USAGE};
@@ -46,17 +47,25 @@ pub(crate) enum Error {
     Certificate { argument: &'static str, path: PathBuf, problem: CertificateError },
     #[error("{}: is the certificate of a signer; give the certificate of the authority that issued it", path.display())]
     NoAuthority { argument: &'static str, path: PathBuf },
-    #[error("{}: cannot be written: {}", path.display(), written(.error))]
-    Write { path: PathBuf, error: std::io::Error },
+    #[error("{}: {error}", path.display())]
+    Readings { path: PathBuf, error: CsvError },
+    #[error("{}: {error}", path.display())]
+    Profile { path: PathBuf, error: ProfileError },
+    #[error("no server: give --dry-run")]
+    NoServer,
+    #[error("{}: cannot be written: {}", path.display(), written(argument, .error))]
+    Write { argument: &'static str, path: PathBuf, error: std::io::Error },
     #[error("the answer could not be written: {0}")]
     Output(std::io::Error),
 }
 
 /// Why a new file could not be written, with the remedy.
-fn written(error: &std::io::Error) -> String {
+fn written(argument: &str, error: &std::io::Error) -> String {
     match error.kind() {
-        ErrorKind::AlreadyExists => "it is there already, and nothing is overwritten; name another --out".to_owned(),
-        ErrorKind::NotFound => "there is no such folder; make it, or name another --out".to_owned(),
+        ErrorKind::AlreadyExists => {
+            format!("it is there already, and nothing is overwritten; name another --{argument}")
+        }
+        ErrorKind::NotFound => format!("there is no such folder; make it, or name another --{argument}"),
         _ => error.to_string(),
     }
 }
@@ -78,6 +87,9 @@ impl Error {
             Error::Trust { .. } | Error::Made(_) => "TRUST_FILE_INVALID",
             Error::Key { .. } => "KEY_INVALID",
             Error::Certificate { .. } | Error::NoAuthority { .. } => "CERTIFICATE_INVALID",
+            Error::Readings { .. } => "READINGS_INVALID",
+            Error::Profile { .. } => "PROFILE_INVALID",
+            Error::NoServer => "NO_SERVER",
             Error::Write { error, .. } if error.kind() == ErrorKind::AlreadyExists => "FILE_EXISTS",
             Error::Write { .. } => "FILE_UNWRITABLE",
             Error::Output(_) => "OUTPUT_FAILED",
@@ -95,8 +107,10 @@ impl Error {
             Error::Trust { error: TrustError::Introduction(_), .. } => Some("introduction"),
             Error::Trust { .. } | Error::Made(_) => Some("trust"),
             Error::Key { .. } => Some("file"),
-            Error::Write { .. } => Some("out"),
-            Error::Usage(_) | Error::Output(_) => None,
+            Error::Readings { error, .. } => Some(error.key().unwrap_or("file")),
+            Error::Profile { .. } => Some("profile"),
+            Error::Write { argument, .. } => Some(argument),
+            Error::Usage(_) | Error::NoServer | Error::Output(_) => None,
         }
     }
 

@@ -34,10 +34,11 @@ pub(crate) fn introduction(path: &Path) -> Result<Introduction, Error> {
     Introduction::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
 }
 
-/// Writes a file that did not exist.
-pub(crate) fn create(path: &Path, text: &str) -> Result<(), Error> {
-    let mut file = File::create_new(path).map_err(|error| Error::Write { path: path.to_owned(), error })?;
-    file.write_all(text.as_bytes()).map_err(|error| Error::Write { path: path.to_owned(), error })
+/// Writes a file that did not exist; `argument` is the word for it on the command line.
+pub(crate) fn create(argument: &'static str, path: &Path, text: &str) -> Result<(), Error> {
+    let problem = |error| Error::Write { argument, path: path.to_owned(), error };
+    let mut file = File::create_new(path).map_err(problem)?;
+    file.write_all(text.as_bytes()).map_err(problem)
 }
 
 fn bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem> {

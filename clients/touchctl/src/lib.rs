@@ -9,6 +9,8 @@ mod error;
 mod files;
 mod keys;
 mod output;
+mod plot;
+mod readings;
 mod trust;
 mod verify;
 
@@ -18,7 +20,7 @@ use std::io::Write;
 use clap::Parser;
 use jiff::Timestamp;
 
-use crate::args::{Cli, Command, KeyCommand, TrustCommand};
+use crate::args::{Cli, Command, KeyCommand, ReadingsCommand, TrustCommand};
 use crate::error::Error;
 
 /// Accepted, or done.
@@ -73,6 +75,7 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
         Command::Verify(args) => verify::run(args, cli.json, world),
         Command::Trust { command: TrustCommand::Make(args) } => trust::make(args, cli.json, world),
         Command::Trust { command: TrustCommand::Show { file } } => trust::show(file, cli.json, world),
+        Command::Readings { command: ReadingsCommand::Import(args) } => readings::import(args, cli.json, world),
         Command::Key { command: KeyCommand::Fingerprint { file } } => keys::fingerprint(file, cli.json, world),
     }
 }

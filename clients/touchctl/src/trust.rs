@@ -61,7 +61,7 @@ pub(crate) fn make(args: &MakeArgs, json: bool, world: &mut Surroundings<'_>) ->
     };
     let text = file.to_toml().map_err(Error::Made)?;
     let trust = Trust::try_from(file).map_err(Error::Made)?;
-    files::create(&args.out, &text)?;
+    files::create("out", &args.out, &text)?;
     if !json {
         let made = format!("Wrote {}. What it trusts:\n", args.out.display());
         writeln!(world.out, "{}", output::clean(&made)).map_err(Error::Output)?;

@@ -11,11 +11,12 @@ use integration_tests::cast;
 use integration_tests::cement::{self, PUBLISHED_DIRECT, PUBLISHED_INDIRECT};
 use integration_tests::story;
 use integration_tests::world::{Shape, World, WorldError};
+use interval_csv::{CsvProfile, IntervalSeries};
 use jiff::Timestamp;
-use metering::interval_csv::{self, CsvOptions, IntervalSeries};
 use quantity::KindName;
+use record::calibration::{Calibration, CalibrationPoint, CalibrationSource};
 use record::footprint::FootprintStatement;
-use record::instrument::{Calibration, Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256};
+use record::instrument::{Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256};
 use record::reading::MAX_BATCH_ROWS;
 use record::status::{GoodsRule, State};
 use touchstone_client::ClientError;
@@ -319,7 +320,7 @@ fn case(arguments: &Arguments) -> Result<Case, WorldError> {
         return Err(named(&format!("has {} bytes: at most {}; split it", found.len(), interval_csv::MAX_BYTES)));
     }
     let bytes = fs::read(file).map_err(|e| named(&e))?;
-    let series = interval_csv::read(&bytes, &CsvOptions::default()).map_err(|e| named(&e))?;
+    let series = interval_csv::read(&bytes, &CsvProfile::default()).map_err(|e| named(&e))?;
     if series.unit.kind() != KindName::Energy {
         let unit = series.unit;
         return Err(named(&format!(
@@ -398,8 +399,12 @@ async fn own(
         unit: series.unit,
         register: Register::Interval { maximum: 1_000_000_000_000 },
         resolution: series.resolution.clone(),
+        multiplier: None,
+        accuracy_class: None,
         max_permissible_error_percent: Some(decimal("1")?),
-        placed: Placement { start: period.start, end: None },
+        placements: vec![Placement { location: "incoming supply".into(), start: period.start, end: None }],
+        replaces: None,
+        signing_key: None,
     };
     let calibration = Calibration {
         certificate_id: "DEMO-CAL-1".into(),
@@ -407,10 +412,15 @@ async fn own(
         laboratory_accreditation: "none: assumed for the demonstration".into(),
         calibrated_time: period.start,
         validity: period,
-        error_percent: decimal("0")?,
-        expanded_uncertainty_percent: decimal("0.5")?,
-        coverage_factor: decimal("2")?,
+        points: vec![CalibrationPoint {
+            load: None,
+            error_percent: decimal("0")?,
+            expanded_uncertainty_percent: decimal("0.5")?,
+            coverage_factor: decimal("2")?,
+        }],
+        as_found: Vec::new(),
         file_digest: Sha256::of(b"assumed for the demonstration"),
+        source: CalibrationSource::Form,
     };
     story::create_site(client, &site, "Your readings").await?;
     story::create_instrument(client, &site, &instrument, &[calibration]).await?;

@@ -288,7 +288,7 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
         ),
         (
             format!("{meter}/StreamEvidence"),
-            metering::StreamEvidenceRequest { parent: site(), period: year() }.encode_to_vec(),
+            metering::StreamEvidenceRequest { parent: site(), period: year(), ..Default::default() }.encode_to_vec(),
         ),
         (
             format!("{prints}/ComputeFootprint"),

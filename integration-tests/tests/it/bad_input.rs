@@ -181,9 +181,10 @@ async fn malformed_fields_are_named() {
         (at(10, 0), at(10, 0), "end_time"),
         (at(10, 0), at(9, 0), "end_time"),
     ] {
-        let placement = proto::google::r#type::Interval { start_time: start, end_time: end };
-        let request = instrument_request(|i| i.placement = Some(placement));
-        check(&exporter, &path("CreateInstrument"), &request, &[&format!("instrument.placement.{field}")]).await;
+        let period = proto::google::r#type::Interval { start_time: start, end_time: end };
+        let request = instrument_request(|i| i.placements[0].period = Some(period));
+        let field = format!("instrument.placements[0].period.{field}");
+        check(&exporter, &path("CreateInstrument"), &request, &[&field]).await;
     }
     // Several at once.
     let request = metering::CreateInstrumentRequest {
@@ -310,8 +311,11 @@ async fn malformed_evidence_and_questions_are_named() {
         period: Some(interval(cement.period.end, Some(cement.period.start))),
     };
     check(&exporter, &path("ListReadings"), &readings, &["page_size", "parent", "period.end_time"]).await;
-    let evidence =
-        metering::StreamEvidenceRequest { parent: SITE.into(), period: Some(interval(cement.period.start, None)) };
+    let evidence = metering::StreamEvidenceRequest {
+        parent: SITE.into(),
+        period: Some(interval(cement.period.start, None)),
+        ..Default::default()
+    };
     check(&exporter, &path("StreamEvidence"), &evidence, &["period.end_time"]).await;
 
     // Questions to the registry and to verification.
@@ -380,7 +384,8 @@ async fn unknown_names_are_not_found() {
         ),
         (
             format!("{METERING}/StreamEvidence"),
-            metering::StreamEvidenceRequest { parent: SITE.into(), period: year() }.encode_to_vec(),
+            metering::StreamEvidenceRequest { parent: SITE.into(), period: year(), ..Default::default() }
+                .encode_to_vec(),
         ),
         (
             format!("{FOOTPRINT}/GetFootprint"),

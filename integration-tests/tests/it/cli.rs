@@ -318,7 +318,7 @@ fn the_demonstration_refuses_a_file_in_one_line() {
     let desk = Desk::new();
     fs::create_dir(desk.path("folder")).expect("a folder");
     let good = |i: usize, time: &str| Some(format!("{time},{i}.5"));
-    let rows: [(&str, String, &[&str]); 16] = [
+    let rows: [(&str, String, &[&str]); 17] = [
         ("empty.csv", String::new(), &["the file is empty", "time,energy_kwh"]),
         ("header.csv", readings("time,kwh", 0, good), &["no reading below its first line"]),
         ("one.csv", readings("time,kwh", 1, good), &["line 2", "the only time in the file"]),
@@ -328,15 +328,20 @@ fn the_demonstration_refuses_a_file_in_one_line() {
         ("kg.csv", readings("time,usage_kg", 4, good), &["line 1", "is in kg", "energy_kwh"]),
         ("m3.csv", readings("time,usage_m3", 4, good), &["line 1", "is in m3", "energy_kwh"]),
         (
-            "semicolon.csv",
-            readings("time;kwh", 4, |_, time| Some(format!("{time};1,5"))),
-            &["line 1", "semicolons", "commas", "1.5"],
+            "bars.csv",
+            readings("time|kwh", 4, |_, time| Some(format!("{time}|1.5"))),
+            &["line 1", "bars", "commas, semicolons or tabs"],
         ),
         ("comma.csv", readings("time,kwh", 4, |_, time| Some(format!("{time},1,5"))), &["line 2", "3 fields", "1.5"]),
         (
-            "quoted.csv",
-            readings("time,kwh", 4, |_, time| Some(format!("{time},\"1,5\""))),
+            "thousands.csv",
+            readings("time,kwh", 4, |_, time| Some(format!("{time},\"1,500\""))),
             &["line 2", "column \"kwh\"", "has a comma", "1.5"],
+        ),
+        (
+            "two.csv",
+            readings("time,energy_kwh,value_kwh", 4, |_, time| Some(format!("{time},1,2"))),
+            &["line 1", "energy_kwh, value_kwh", "keep one of them"],
         ),
         (
             "text.csv",

@@ -148,12 +148,21 @@ async fn retry<T, F: Future<Output = Result<T, Status>>>(what: &str, mut attempt
     panic!("{what}: not answered after five attempts");
 }
 
+fn metering_service(store: &Arc<Faulty>, folder: &std::path::Path) -> MeteringService {
+    MeteringService::new(metering_service::Config {
+        store: store.clone(),
+        blobs: Arc::new(FolderBlobs::open(&folder.join("certificates")).expect("blobs")),
+        clock: system_clock(),
+        skew_secs: 300,
+        stopping: tokio::sync::watch::channel(false).1,
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_is_made_once_whatever_fails() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Faulty::new(RocksStore::open(folder.path()).expect("a store"));
-    let service =
-        MeteringService::new(metering_service::Config { store: store.clone(), clock: system_clock(), skew_secs: 300 });
+    let service = metering_service(&store, folder.path());
     let caller = cast::exporter();
     let request = |id: &str| metering::CreateSiteRequest {
         parent: "organizations/cement-bubble".into(),

@@ -129,7 +129,8 @@ async fn what_was_begun_is_finished_before_the_end() {
     }
     sender.send(batch(10)).await.expect("the stream is still open");
     drop(sender);
-    let reports = ingest.await.expect("a task").expect("what was begun is finished").into_inner().reports;
+    let answers = ingest.await.expect("a task").expect("what was begun is finished").into_inner();
+    let reports = integration_tests::story::reports(answers).await.expect("reports");
     assert_eq!(reports.iter().map(|report| report.accepted).sum::<u32>(), 20, "{reports:?}");
     while let Some(Ok(_)) = watched.next().await {}
     let (mut world, stopped) = stopping.await.expect("a task");

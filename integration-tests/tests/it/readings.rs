@@ -1,8 +1,8 @@
 //! Readings through gRPC: the real year of a steel plant, and everything that can be wrong with a row.
 
 use integration_tests::{cast, cement, story};
+use interval_csv::{CsvProfile, IntervalSeries};
 use jiff::{SignedDuration, Timestamp};
-use metering::interval_csv::{self, CsvOptions, IntervalSeries};
 use proto::convert::metering as words;
 use proto::{interval, metering as wire};
 use quantity::{Decimal, Unit};
@@ -23,8 +23,16 @@ fn instrument(id: &str, resolution: &str, maximum: i64) -> Instrument {
         unit: Unit::Kilowatthour,
         register: Register::Interval { maximum },
         resolution: resolution.parse().expect("a decimal"),
+        multiplier: None,
+        accuracy_class: None,
         max_permissible_error_percent: None,
-        placed: Placement { start: "2017-01-01T00:00:00Z".parse().expect("a time"), end: None },
+        placements: vec![Placement {
+            location: "incoming supply".into(),
+            start: "2017-01-01T00:00:00Z".parse().expect("a time"),
+            end: None,
+        }],
+        replaces: None,
+        signing_key: None,
     }
 }
 
@@ -36,7 +44,7 @@ async fn site(stage: &Stage) -> Client {
 
 fn steel() -> Option<IntervalSeries> {
     let bytes = support::shared("data/steel_industry_2018.csv.gz")?;
-    Some(interval_csv::read(&bytes, &CsvOptions::default()).expect("the real file"))
+    Some(interval_csv::read(&bytes, &CsvProfile::default()).expect("the real file"))
 }
 
 /// Totals of several reports: accepted, duplicate, revised, missing, refused rows.
@@ -125,7 +133,9 @@ async fn splitting_and_interleaving_change_nothing() {
         resolution: series.resolution.clone(),
         start: series.start + SignedDuration::from_secs(from as i64 * i64::from(series.step_secs)),
         step_secs: series.step_secs,
+        deltas: Vec::new(),
         values: values.to_vec(),
+        signature: Vec::new(),
     };
     let values = &series.values[..rows];
     story::send_readings(&client, vec![batch(&whole, 0, values)]).await.expect("accepted");
@@ -167,6 +177,8 @@ async fn a_bad_row_is_refused_and_the_rest_is_kept() {
         resolution: "0.1".parse().expect("a decimal"),
         start,
         step_secs,
+        deltas: Vec::new(),
+        signature: Vec::new(),
         values: values.iter().copied().map(Some).collect(),
     };
     let check = async |batch: ReadingBatch, kept: [u32; 3], expected: &[(u32, u32, &str)]| {
@@ -199,7 +211,8 @@ async fn a_bad_row_is_refused_and_the_rest_is_kept() {
     check(gap, [0, 2, 0], &[]).await;
     let unknown = ReadingBatch { instrument: format!("{SITE}/instruments/unknown"), ..batch(day, 900, &[1]) };
     let unknown = wire::IngestReadingsRequest { batch: Some(words::to_reading_batch(&unknown)) };
-    let answer = client.metering().ingest_readings(tokio_stream::iter([unknown])).await;
+    let answers = client.metering().ingest_readings(tokio_stream::iter([unknown])).await.expect("a stream");
+    let answer = answers.into_inner().message().await;
     assert_eq!(support::refused(answer).reason, "NOT_FOUND");
     assert_eq!(list(&client, &meter.name, 1_000).await.len(), 3 + 2 + 1);
 }

@@ -107,7 +107,15 @@ async fn a_stream_has_an_end() {
     story::create_instrument(&client, SITE, &meter, &[]).await.expect("an instrument");
     let message = metering::IngestReadingsRequest { batch: Some(words::to_reading_batch(&first)) };
     let batches = tokio_stream::iter(std::iter::repeat_n(message, 100_001));
-    let answer = client.metering().ingest_readings(batches).await;
+    let answers = client.metering().ingest_readings(batches).await.expect("a stream");
+    let (mut answers, mut answered) = (answers.into_inner(), 0);
+    let answer = loop {
+        match answers.message().await {
+            Ok(Some(_)) => answered += 1,
+            other => break other,
+        }
+    };
+    assert_eq!(answered, 100_000);
     let refused = check(answer, "metering", Code::InvalidArgument, "READING_BATCH_INVALID");
     assert_eq!(refused.metadata["batch"], "100000");
     // What came before is kept, once.
@@ -140,7 +148,7 @@ async fn evidence_has_a_size() {
     }
     let cement = cement::generate(ORGANIZATION, SITE_ID);
     let period = Some(interval(cement.period.start, Some(cement.period.end)));
-    let request = metering::StreamEvidenceRequest { parent: SITE.into(), period };
+    let request = metering::StreamEvidenceRequest { parent: SITE.into(), period, ..Default::default() };
     let answer = client.metering().stream_evidence(request).await.map(|_| ());
     let refused = check(answer, "metering", Code::FailedPrecondition, "EVIDENCE_TOO_LARGE");
     assert_eq!(refused.metadata["what"], "instruments");

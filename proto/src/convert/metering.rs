@@ -3,18 +3,27 @@
 use std::fmt::Display;
 
 use record::instrument as domain;
-use record::instrument::{Period, Sha256, Violation};
+use record::instrument::{Sha256, Violation};
 use record::reading;
 
 use crate::fields::Fields;
 use crate::metering as wire;
 use crate::{decimal, interval, timestamp};
 
+mod calibration;
+
+pub use calibration::{
+    calibration, gas_conversion, inspection, to_calibration, to_calibration_warning, to_gas_conversion, to_inspection,
+};
+
 /// Names of the record whose field on the wire has another.
 const WIRE: &[(&str, &str)] = &[
     ("register.maximum", "register_range"),
     ("register.rollover", "register_range"),
-    ("placed.end", "placement.end_time"),
+    ("signingKey", "signing_key_jwk"),
+    ("clockErrorSecs", "clock_error_seconds"),
+    ("period.start", "period.start_time"),
+    ("period.end", "period.end_time"),
     ("validity.start", "valid.start_time"),
     ("validity.end", "valid.end_time"),
     ("net", "net_mass"),
@@ -33,7 +42,10 @@ fn take(fields: &mut Fields, path: &str, violations: Vec<Violation>) {
                     }
                     field.push(c.to_ascii_lowercase());
                 }
-                field
+                match field.contains(".placements[") {
+                    true => field.replace("].start", "].period.start_time").replace("].end", "].period.end_time"),
+                    false => field,
+                }
             }
         };
         if !fields.has(&field) {
@@ -53,6 +65,10 @@ fn required(fields: &mut Fields, path: &str, texts: &[(&str, &str)]) {
 
 fn at(path: &str, member: &str) -> String {
     format!("{path}.{member}")
+}
+
+fn corrects(id: &str) -> Option<String> {
+    (!id.is_empty()).then(|| id.to_owned())
 }
 
 fn unit<T, E: Display>(fields: &mut Fields, path: &str, code: &str) -> Option<T>
@@ -131,8 +147,25 @@ pub fn instrument(
         None => Some(None),
         some => fields.decimal(&at(path, "max_permissible_error_percent"), some, |text| text.parse()).map(Some),
     };
-    let placement = fields.interval(&at(path, "placement"), &message.placement, false);
-    let (start, end) = placement?;
+    if message.placements.is_empty() {
+        fields.refuse(at(path, "placements"), "is required: one, with an open end");
+    }
+    let placements: Vec<Option<domain::Placement>> = message
+        .placements
+        .iter()
+        .enumerate()
+        .map(|(i, placement)| {
+            let path = at(path, &format!("placements[{i}]"));
+            required(fields, &path, &[("location", &placement.location)]);
+            let (start, end) = fields.interval(&at(&path, "period"), &placement.period, false)?;
+            Some(domain::Placement { location: placement.location.clone(), start, end })
+        })
+        .collect();
+    let multiplier = match &message.multiplier {
+        None => Some(None),
+        Some(multiplier) => multiplier_of(fields, &at(path, "multiplier"), multiplier).map(Some),
+    };
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let instrument = domain::Instrument {
         name: name.to_owned(),
         kind: kind?,
@@ -141,44 +174,25 @@ pub fn instrument(
         unit: unit?,
         register: register?,
         resolution: resolution?,
+        multiplier: multiplier?,
+        accuracy_class: text(&message.accuracy_class),
         max_permissible_error_percent: error?,
-        placed: domain::Placement { start, end },
+        placements: placements.into_iter().collect::<Option<_>>()?,
+        replaces: text(&message.replaces),
+        signing_key: text(&message.signing_key_jwk),
     };
     take(fields, path, instrument.violations());
     Some(instrument)
 }
 
-/// A calibration.
-pub fn calibration(fields: &mut Fields, path: &str, message: &wire::Calibration) -> Option<domain::Calibration> {
-    let texts = [
-        ("certificate_id", message.certificate_id.as_str()),
-        ("laboratory", &message.laboratory),
-        ("laboratory_accreditation", &message.laboratory_accreditation),
-    ];
-    required(fields, path, &texts);
-    let time = fields.time(&at(path, "calibration_time"), &message.calibration_time);
-    let valid = fields.interval(&at(path, "valid"), &message.valid, true);
-    let error = fields.decimal(&at(path, "error_percent"), &message.error_percent, |text| text.parse());
+fn multiplier_of(fields: &mut Fields, path: &str, message: &wire::Multiplier) -> Option<domain::Multiplier> {
+    let ratio = fields.decimal(&at(path, "ratio"), &message.ratio, |text| text.parse());
     let expanded =
         fields.decimal(&at(path, "expanded_uncertainty_percent"), &message.expanded_uncertainty_percent, |text| {
             text.parse()
         });
     let factor = fields.decimal(&at(path, "coverage_factor"), &message.coverage_factor, |text| text.parse());
-    let digest = fields.digest(&at(path, "certificate_sha256"), &message.certificate_sha256);
-    let (start, end) = valid?;
-    let calibration = domain::Calibration {
-        certificate_id: message.certificate_id.clone(),
-        laboratory: message.laboratory.clone(),
-        laboratory_accreditation: message.laboratory_accreditation.clone(),
-        calibrated_time: time?,
-        validity: Period { start, end: end? },
-        error_percent: error?,
-        expanded_uncertainty_percent: expanded?,
-        coverage_factor: factor?,
-        file_digest: Sha256(digest?),
-    };
-    take(fields, path, calibration.violations());
-    Some(calibration)
+    Some(domain::Multiplier { ratio: ratio?, expanded_uncertainty_percent: expanded?, coverage_factor: factor? })
 }
 
 /// A weighed load under the id that the request gives it.
@@ -201,6 +215,7 @@ pub fn weighbridge_record(
         direction: direction?,
         net: net?,
         unit: unit?,
+        corrects: corrects(&message.corrects),
     };
     take(fields, path, record.violations());
     Some(record)
@@ -228,6 +243,7 @@ pub fn stock_record(
         unit: unit?,
         expanded_uncertainty: expanded?,
         coverage_factor: factor?,
+        corrects: corrects(&message.corrects),
     };
     take(fields, path, record.violations());
     Some(record)
@@ -273,6 +289,7 @@ pub fn laboratory_analysis(
         expanded_uncertainty: expanded?,
         coverage_factor: factor?,
         file_digest: digest?,
+        corrects: corrects(&message.corrects),
     };
     take(fields, path, analysis.violations());
     Some(analysis)
@@ -311,7 +328,9 @@ pub fn reading_batch(fields: &mut Fields, path: &str, message: &wire::ReadingBat
         resolution: resolution?,
         start: start?,
         step_secs: step_secs?,
+        deltas: message.deltas.clone(),
         values,
+        signature: message.signature.clone(),
     })
 }
 
@@ -327,6 +346,8 @@ pub fn to_reading_batch(batch: &reading::ReadingBatch) -> wire::ReadingBatch {
         // At most 40,000 rows, so positions fit.
         missing: missing.map(|(position, _)| position as u32).collect(),
         values: batch.values.iter().map(|value| value.unwrap_or(0)).collect(),
+        deltas: batch.deltas.clone(),
+        signature: batch.signature.clone(),
     }
 }
 
@@ -385,24 +406,22 @@ pub fn to_instrument(instrument: &domain::Instrument) -> wire::Instrument {
         unit: instrument.unit.to_string(),
         resolution: Some(decimal(instrument.resolution.as_str())),
         max_permissible_error_percent: instrument.max_permissible_error_percent.as_ref().map(|d| decimal(d.as_str())),
-        placement: Some(interval(instrument.placed.start, instrument.placed.end)),
-        create_time: None,
-    }
-}
-
-/// A calibration, to send.
-pub fn to_calibration(calibration: &domain::Calibration) -> wire::Calibration {
-    wire::Calibration {
-        name: String::new(),
-        certificate_id: calibration.certificate_id.clone(),
-        laboratory: calibration.laboratory.clone(),
-        laboratory_accreditation: calibration.laboratory_accreditation.clone(),
-        calibration_time: Some(timestamp(calibration.calibrated_time)),
-        valid: Some(interval(calibration.validity.start, Some(calibration.validity.end))),
-        error_percent: Some(decimal(calibration.error_percent.as_str())),
-        expanded_uncertainty_percent: Some(decimal(calibration.expanded_uncertainty_percent.as_str())),
-        coverage_factor: Some(decimal(calibration.coverage_factor.as_str())),
-        certificate_sha256: calibration.file_digest.0.to_vec(),
+        placements: instrument
+            .placements
+            .iter()
+            .map(|placement| wire::Placement {
+                location: placement.location.clone(),
+                period: Some(interval(placement.start, placement.end)),
+            })
+            .collect(),
+        multiplier: instrument.multiplier.as_ref().map(|multiplier| wire::Multiplier {
+            ratio: Some(decimal(multiplier.ratio.as_str())),
+            expanded_uncertainty_percent: Some(decimal(multiplier.expanded_uncertainty_percent.as_str())),
+            coverage_factor: Some(decimal(multiplier.coverage_factor.as_str())),
+        }),
+        accuracy_class: instrument.accuracy_class.clone().unwrap_or_default(),
+        replaces: instrument.replaces.clone().unwrap_or_default(),
+        signing_key_jwk: instrument.signing_key.clone().unwrap_or_default(),
         create_time: None,
     }
 }
@@ -421,6 +440,8 @@ pub fn to_weighbridge_record(record: &reading::WeighbridgeRecord) -> wire::Weigh
         weighing_time: Some(timestamp(record.time)),
         net_mass: Some(decimal(record.net.as_str())),
         unit: record.unit.to_string(),
+        corrects: record.corrects.clone().unwrap_or_default(),
+        create_time: None,
     }
 }
 
@@ -434,6 +455,8 @@ pub fn to_stock_record(record: &reading::StockRecord) -> wire::StockRecord {
         unit: record.unit.to_string(),
         expanded_uncertainty: Some(decimal(record.expanded_uncertainty.as_str())),
         coverage_factor: Some(decimal(record.coverage_factor.as_str())),
+        corrects: record.corrects.clone().unwrap_or_default(),
+        create_time: None,
     }
 }
 
@@ -461,6 +484,8 @@ pub fn to_laboratory_analysis(analysis: &reading::LaboratoryAnalysis) -> wire::L
         expanded_uncertainty: Some(decimal(analysis.expanded_uncertainty.as_str())),
         coverage_factor: Some(decimal(analysis.coverage_factor.as_str())),
         report_sha256: analysis.file_digest.map_or(Vec::new(), |digest| digest.0.to_vec()),
+        corrects: analysis.corrects.clone().unwrap_or_default(),
+        create_time: None,
     }
 }
 
@@ -475,6 +500,10 @@ fn reason(reason: &reading::RowReason) -> &'static str {
         R::OutOfRange { .. } => "OUT_OF_RANGE",
         R::Overlap { .. } => "OVERLAP",
         R::Future { .. } => "FUTURE",
+        R::BadDeltas { .. } => "BAD_DELTAS",
+        R::NoSigningKey => "NO_SIGNING_KEY",
+        R::TooManySignedRows => "TOO_MANY_SIGNED_ROWS",
+        R::BadSignature => "BAD_SIGNATURE",
         R::TooManyRows => "TOO_MANY_ROWS",
         R::TooManyRevisions { .. } => "TOO_MANY_REVISIONS",
     }

@@ -1,6 +1,6 @@
 //! Methods: versioned data, named by digest in every statement.
 
-use metering::{CalibrationRule, GapRule, Rules};
+use metering::{CalibrationRule, EdgeRule, GapRule, Rules};
 use quantity::{Decimal, Rounding};
 use record::footprint::MethodReference;
 use record::instrument::Sha256;
@@ -92,6 +92,7 @@ impl Method {
                 OnFinding::Refuse => GapRule::Refuse,
                 OnFinding::Mark => GapRule::Mark,
             },
+            edge: EdgeRule::Refuse,
         }
     }
 }

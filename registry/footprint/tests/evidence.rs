@@ -130,7 +130,7 @@ fn a_measured_error_is_corrected() {
     let (plant, mut evidence) = case();
     let good = compute(&plant, &evidence).unwrap();
     let at = evidence.instruments.iter().position(|i| !i.series.is_empty()).unwrap();
-    evidence.instruments[at].calibrations[0].error_percent = "1.00".parse().unwrap();
+    evidence.instruments[at].calibrations[0].points[0].error_percent = "1.00".parse().unwrap();
     let corrected = compute(&plant, &evidence).unwrap();
     let ratio = good.indirect.value.to_f64() / corrected.indirect.value.to_f64();
     assert!((ratio - 1.01).abs() < 1e-12, "{ratio}");

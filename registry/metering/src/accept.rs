@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use cose::key::{Algorithm, KeyKind, PublicKey};
 use jiff::Timestamp;
 use record::instrument::{Instrument, Period};
 use record::reading::{
-    AcceptanceReport, Gap, MAX_BATCH_ROWS, MAX_STEP_SECS, Reading, ReadingBatch, RowReason, RowRefusal,
+    AcceptanceReport, MAX_BATCH_ROWS, MAX_SIGNED_ROWS, MAX_STEP_SECS, Reading, ReadingBatch, RowReason, RowRefusal,
 };
+
+use crate::gaps::gaps;
 
 /// The time at acceptance, and how far ahead of it an interval may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,20 +43,25 @@ pub fn accept(instrument: Option<&Instrument>, stored: &[Reading], batch: &Readi
     }
     // `whole_batch` refuses a batch without instrument.
     let Some(instrument) = instrument else { return acceptance };
+    let latest_end = clock.now.as_second().saturating_add(i64::from(clock.skew_secs));
+    if stored.is_empty()
+        && let Some(new) = all_new(instrument, batch, latest_end)
+    {
+        acceptance.report.accepted = new.len() as u32; // at most MAX_BATCH_ROWS
+        acceptance.new = new;
+        return acceptance;
+    }
     let mut known: BTreeMap<i64, Vec<Reading>> = BTreeMap::new();
     for reading in stored {
         known.entry(reading.start_second()).or_default().push(*reading);
     }
-    let latest_end = clock.now.as_second().saturating_add(i64::from(clock.skew_secs));
-    let step = i64::from(batch.step_secs);
     let report = &mut acceptance.report;
-    for (row, value) in batch.values.iter().enumerate() {
+    for (row, (start_second, value)) in batch.starts().zip(&batch.values).enumerate() {
         let row = row as u32; // at most MAX_BATCH_ROWS
         let Some(value) = *value else {
             report.missing += 1;
             continue;
         };
-        let start_second = batch.start.as_second() + i64::from(row) * step;
         match judge(instrument, &known, start_second, batch.step_secs, value, latest_end) {
             Ok(Row::Duplicate) => report.duplicate += 1,
             Ok(Row::New(reading)) => {
@@ -68,12 +76,29 @@ pub fn accept(instrument: Option<&Instrument>, stored: &[Reading], batch: &Readi
             Err(reason) => refuse(&mut report.refused, row, reason),
         }
     }
-    let span_end = batch.start.as_second() + step * batch.values.len() as i64;
-    if let Ok(end) = Timestamp::from_second(span_end) {
+    if let Ok(end) = Timestamp::from_second(batch.end_second()) {
         let covered = known.values().filter_map(|revisions| revisions.first()).copied();
         report.gaps = gaps(covered, &Period { start: batch.start, end });
     }
     acceptance
+}
+
+/// The readings of a batch of which every row is there, in range and in place, where nothing is stored: what bulk
+/// ingest mostly sends. `None` when a row needs a look of its own.
+fn all_new(instrument: &Instrument, batch: &ReadingBatch, latest_end: i64) -> Option<Vec<Reading>> {
+    let end = Timestamp::from_second(batch.end_second()).ok()?;
+    if !batch.deltas.is_empty() || batch.end_second() > latest_end || !instrument.stood(batch.start, end) {
+        return None;
+    }
+    let bound = instrument.register.bound();
+    let mut new = Vec::with_capacity(batch.values.len());
+    for (start, value) in batch.starts().zip(&batch.values) {
+        let value = value.filter(|value| (0..bound).contains(value))?;
+        // Between the start and the end of the batch, which are times.
+        let start = Timestamp::from_second(start).ok()?;
+        new.push(Reading { start, duration_secs: batch.step_secs, value, revision: 0 });
+    }
+    Some(new)
 }
 
 enum Row {
@@ -95,8 +120,31 @@ fn whole_batch(instrument: Option<&Instrument>, batch: &ReadingBatch) -> Option<
         let (expected, found) = (instrument.resolution.clone(), batch.resolution.clone());
         return Some(RowReason::WrongResolution { expected, found });
     }
+    if !batch.signature.is_empty() {
+        let Some(key) = &instrument.signing_key else { return Some(RowReason::NoSigningKey) };
+        if batch.values.len() > MAX_SIGNED_ROWS {
+            return Some(RowReason::TooManySignedRows);
+        }
+        if !signed(key, batch) {
+            return Some(RowReason::BadSignature);
+        }
+    }
+    let fits = batch.deltas.len() + 1 == batch.values.len() && batch.deltas.iter().all(|d| *d >= batch.step_secs);
+    if !batch.deltas.is_empty() && !fits {
+        return Some(RowReason::BadDeltas { step_secs: batch.step_secs });
+    }
     let whole = batch.start.subsec_nanosecond() == 0 && (1..=MAX_STEP_SECS).contains(&batch.step_secs);
     (!whole).then_some(RowReason::BadInterval { start: batch.start, step_secs: batch.step_secs })
+}
+
+/// Whether the device that holds the key of this JWK signed the batch.
+fn signed(jwk: &str, batch: &ReadingBatch) -> bool {
+    let Ok(key) = PublicKey::from_jwk(jwk) else { return false };
+    let algorithm = match key.kind() {
+        KeyKind::P256 => Algorithm::Es256,
+        _ => Algorithm::Ed25519,
+    };
+    key.verify(algorithm, &batch.signed_bytes(), &batch.signature).is_ok()
 }
 
 fn judge(
@@ -118,7 +166,7 @@ fn judge(
         let latest = Timestamp::from_second(latest_end).unwrap_or(Timestamp::MAX);
         return Err(RowReason::Future { end, latest });
     }
-    if !instrument.placed.covers(start, end) {
+    if !instrument.stood(start, end) {
         return Err(RowReason::NotPlaced { start });
     }
     let bound = instrument.register.bound();
@@ -157,26 +205,6 @@ fn refuse(refused: &mut Vec<RowRefusal>, row: u32, reason: RowReason) {
     }
 }
 
-/// The stretches of `period` that no reading covers. Readings in order of time.
-pub fn gaps(readings: impl Iterator<Item = Reading>, period: &Period) -> Vec<Gap> {
-    let mut found = Vec::new();
-    let mut push = |start: i64, end: i64| {
-        if start < end
-            && let (Ok(start), Ok(end)) = (Timestamp::from_second(start), Timestamp::from_second(end))
-        {
-            found.push(Gap { start, end });
-        }
-    };
-    let end = period.end.as_second();
-    let mut covered = period.start.as_second();
-    for reading in readings {
-        push(covered, reading.start_second().min(end));
-        covered = covered.max(reading.end_second());
-    }
-    push(covered, end);
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,8 +225,12 @@ mod tests {
             unit: Unit::Kilowatthour,
             register: Register::Interval { maximum: 1000 },
             resolution: "0.01".parse().unwrap(),
+            multiplier: None,
+            accuracy_class: None,
             max_permissible_error_percent: None,
-            placed: Placement { start: time("2023-01-01T00:00:00Z"), end: None },
+            placements: vec![Placement { location: "hall".into(), start: time("2023-01-01T00:00:00Z"), end: None }],
+            replaces: None,
+            signing_key: None,
         }
     }
 
@@ -210,7 +242,9 @@ mod tests {
             resolution: meter.resolution,
             start: time(start),
             step_secs,
+            deltas: Vec::new(),
             values,
+            signature: Vec::new(),
         }
     }
 
@@ -274,7 +308,7 @@ mod tests {
             [("2023-01-01T00:15:00Z", 900), ("2022-12-31T23:59:59Z", 900), ("2023-01-01T00:00:00Z", 900)]
         {
             let mut meter = meter.clone();
-            meter.placed.start = Timestamp::UNIX_EPOCH;
+            meter.placements[0].start = Timestamp::UNIX_EPOCH;
             let refused = accept(Some(&meter), &stored, &batch(start, step, vec![Some(1)]), clock());
             assert!(matches!(refused.report.refused[0].reason, RowReason::Overlap { .. }), "{start}");
         }

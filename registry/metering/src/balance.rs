@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use quantity::{Decimal, Kind, Mass, Unit};
 use record::evidence::{Evidence, FLOW_UNIT, Flow, InstrumentEvidence};
 use record::reading::{Property, StockRecord};
 use uncertainty::{Measured, SourceId, Uncertain};
 
-use crate::consumption::{Consumption, MeteringError, Rules, SQRT_12, Sums, register_unit};
+use crate::consumption::Consumption;
+use crate::rules::{MeteringError, Rules};
+use crate::sums::{SQRT_12, Sums};
 
 /// What was consumed (opening stock + in − out − closing stock) or produced (its negative) of a material in the period
 /// of the evidence.
@@ -33,7 +34,7 @@ pub fn material_flow(
     }
     // Everything is summed as whole numbers of 10^exponent tonnes, exactly.
     let mut numbers: Vec<(i128, i32)> = Vec::new();
-    let mut instruments: BTreeMap<&str, (&InstrumentEvidence, Sums, u32)> = BTreeMap::new();
+    let mut instruments: BTreeMap<&str, (&InstrumentEvidence, Sums<'_>, u32)> = BTreeMap::new();
     for load in &loads {
         let (mantissa, exponent) = tonnes(&load.net, load.unit, &load.id)?;
         let sign = flow.sign(load.direction);
@@ -41,20 +42,24 @@ pub fn material_flow(
         let scale = evidence
             .instrument(&load.instrument)
             .ok_or_else(|| MeteringError::UnknownInstrument { instrument: load.instrument.clone() })?;
-        let entry = instruments.entry(&load.instrument).or_insert_with(|| (scale, Sums::new(scale), 0));
+        let entry = instruments
+            .entry(&load.instrument)
+            .or_insert_with(|| (scale, Sums::new::<Mass>(scale, rules.calibration), 0));
         let units = multiple(mantissa, exponent, scale).ok_or_else(range)?;
-        let end = Timestamp::from_second(load.time.as_second().saturating_add(1)).unwrap_or(load.time);
-        entry.1.add(scale, load.time, end, sign * units, rules.calibration)?;
+        let start = load.time.as_second();
+        // The load of a weighing instrument is the mass on it.
+        let on_it = units as f64 * scale.instrument.resolution.to_f64();
+        entry.1.add(start, start.saturating_add(1), sign * units, on_it)?;
         entry.2 += 1;
     }
     let mut value = Uncertain::exact(0.0);
     let (mut absolute, mut calibrated) = (0.0, 0.0);
-    for (name, (scale, sums, count)) in &instruments {
-        let (part, _) = sums.quantity::<Mass>(scale)?;
+    for (name, (_, sums, count)) in &instruments {
+        let (part, _) = sums.quantity::<Mass>()?;
         absolute += part.value().abs();
         calibrated += part.value().abs() * sums.calibrated_share();
         value += &part;
-        let u = (2.0 * f64::from(*count)).sqrt() * register_unit::<Mass>(scale)? / SQRT_12;
+        let u = (2.0 * f64::from(*count)).sqrt() * sums.register_unit::<Mass>()? / SQRT_12;
         let source = SourceId::new(format!("resolution/{name}/{material}/{}", evidence.period));
         value = value.with(source, u, None).map_err(wrap)?;
     }
@@ -83,7 +88,7 @@ pub fn material_flow(
     let registered: f64 = mass(&total, FLOW_UNIT, material)?;
     let mut correction = 0.0;
     for (scale, sums, _) in instruments.values() {
-        let (corrected, registered) = sums.quantity::<Mass>(scale)?;
+        let (corrected, registered) = sums.quantity::<Mass>()?;
         correction += corrected.value() - mass(&registered, scale.instrument.unit, material)?;
     }
     let estimate = registered + correction;
@@ -93,8 +98,11 @@ pub fn material_flow(
         registered: total,
         unit: FLOW_UNIT,
         calibrated_share: if absolute > 0.0 { calibrated / absolute } else { 1.0 },
+        substituted: 0.0,
         missing_secs: 0,
         metered_secs: 0,
+        gaps: Vec::new(),
+        statistics: None,
     })
 }
 

@@ -40,8 +40,8 @@ pub struct EvidenceLeaf {
     pub digest: Sha256,
 }
 
-/// The leaves in their order: scope; for each instrument by name the instrument, its calibrations by certificate and its
-/// days; weighed loads, stocks and analyses by id. The evidence is taken in its own order, which
+/// The leaves in their order: scope; for each instrument by name the instrument, its calibrations by certificate, its
+/// inspections, gas conversions and days; weighed loads, stocks and analyses by id. The evidence is taken in its own order, which
 /// [`Evidence::violations`] checks.
 pub fn evidence_leaves(evidence: &Evidence) -> Vec<EvidenceLeaf> {
     let mut leaves = Vec::new();
@@ -56,6 +56,14 @@ pub fn evidence_leaves(evidence: &Evidence) -> Vec<EvidenceLeaf> {
             // With the instrument's name: a certificate says nothing about another instrument.
             let bytes = record_bytes(RecordKind::Calibration, &(name, calibration));
             push(format!("calibration {} of {name}", calibration.certificate_id), Sha256::of(&bytes));
+        }
+        for inspection in &found.inspections {
+            let bytes = record_bytes(RecordKind::Inspection, &(name, inspection));
+            push(format!("inspection {} of {name}", inspection.id), Sha256::of(&bytes));
+        }
+        for conversion in &found.gas_conversions {
+            let bytes = record_bytes(RecordKind::GasConversion, &(name, conversion));
+            push(format!("gas conversion {} of {name}", conversion.id), Sha256::of(&bytes));
         }
         for block in day_blocks(&found.instrument, found.readings()) {
             push(format!("day {} of {name}", block.day), block.digest);

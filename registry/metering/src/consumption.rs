@@ -1,40 +1,46 @@
 //! What an instrument registered in a period.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use jiff::Timestamp;
-use quantity::{Decimal, DecimalError, Kind, QuantityError, Unit};
-use record::evidence::InstrumentEvidence;
-use record::instrument::{Calibration, Period, Register};
-use record::reading::Property;
-use uncertainty::{Measured, SourceId, Uncertain, UncertaintyError};
+use quantity::{Decimal, Kind, Unit};
+use record::evidence::{InstrumentEvidence, Series};
+use record::instrument::{Instrument, Period, Register};
+use record::reading::Gap;
+use uncertainty::{Measured, SourceId};
 
-/// What to do with quantities that no valid calibration covers. The rule belongs to the scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CalibrationRule {
-    /// They are an error.
-    Refuse,
-    /// They are taken with the maximum permissible error as their uncertainty, and their share is stated.
-    Mark,
+use crate::gaps::{Comparable, Finder, GapRule};
+use crate::rules::{EdgeRule, MeteringError, Rules};
+use crate::sums::{SQRT_3, SQRT_12, Sums};
+
+/// Consecutive readings without a gap between them, in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run<'a> {
+    /// First second of the first interval, since 1970-01-01T00:00:00Z.
+    pub start: i64,
+    /// Length of each interval, in seconds.
+    pub step: u32,
+    /// Values in register units.
+    pub values: Cow<'a, [i64]>,
 }
 
-/// What to do with missing readings. The rule belongs to the scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GapRule {
-    /// They are an error.
-    Refuse,
-    /// They add nothing to the sum; their share is stated, and they are a source of uncertainty: the quantity that the
-    /// mean of the other readings would give, as half-width of a rectangular distribution.
-    Mark,
+impl Run<'_> {
+    fn end(&self) -> i64 {
+        self.start + self.values.len() as i64 * i64::from(self.step)
+    }
 }
 
-/// The rules of a scheme for measured data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// For quantities outside valid calibration.
-    pub calibration: CalibrationRule,
-    /// For missing readings.
-    pub gap: GapRule,
+/// The runs of a series: cut where a reading is missing.
+pub fn runs(series: &Series) -> impl Iterator<Item = Run<'static>> + '_ {
+    let (start, step) = (series.start.as_second(), i64::from(series.step_secs));
+    let mut index = 0;
+    std::iter::from_fn(move || {
+        index += series.values[index..].iter().position(Option::is_some)?;
+        let first = index;
+        let values: Vec<i64> = series.values[first..].iter().map_while(|value| *value).collect();
+        index += values.len();
+        Some(Run { start: start + first as i64 * step, step: series.step_secs, values: Cow::Owned(values) })
+    })
 }
 
 /// A quantity from measurement, with what is needed to judge it.
@@ -42,143 +48,40 @@ pub struct Rules {
 pub struct Consumption<K> {
     /// The quantity, corrected for the measured errors of the instruments, with its uncertainty by source.
     pub quantity: Measured<K>,
-    /// The sum as registered, every digit.
+    /// The sum as registered, every digit, without what a rule put in place of gaps or split off at the edges.
     pub registered: Decimal,
     /// Unit of that sum.
     pub unit: Unit,
+    /// What the gap rule put in place of missing readings, in base units; part of `quantity`.
+    pub substituted: f64,
     /// Share of the registered quantity that lies under a valid calibration, 0 to 1.
     pub calibrated_share: f64,
     /// Seconds of the period without reading.
     pub missing_secs: i64,
     /// Seconds of the period that should have readings: 0 where nothing is metered by time.
     pub metered_secs: i64,
+    /// The stretches without reading.
+    pub gaps: Vec<Gap>,
+    /// The readings of the period as numbers; `None` where nothing is metered by time.
+    pub statistics: Option<Statistics>,
 }
 
-/// Why there is no quantity.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum MeteringError {
-    /// No instrument of this name in the evidence.
-    #[error("instrument {instrument:?} is not in the evidence; export it with the evidence, or correct the name")]
-    UnknownInstrument {
-        /// Name asked for.
-        instrument: String,
-    },
-    /// No reading in the period.
-    #[error("instrument {instrument:?} has no reading in {period}")]
-    NoReadings {
-        /// Name of the instrument.
-        instrument: String,
-        /// Period asked for.
-        period: Period,
-    },
-    /// An interval lies across the edge of the period.
-    #[error(
-        "instrument {instrument:?}: the interval from {start} lies across the edge of {period}; choose whole intervals"
-    )]
-    Straddles {
-        /// Name of the instrument.
-        instrument: String,
-        /// Start of the interval.
-        start: Timestamp,
-        /// Period asked for.
-        period: Period,
-    },
-    /// Readings are missing, and the scheme allows none to be.
-    #[error("instrument {instrument:?} has no reading for {missing_secs} s of the period")]
-    Gaps {
-        /// Name of the instrument.
-        instrument: String,
-        /// Seconds without reading.
-        missing_secs: i64,
-    },
-    /// A quantity outside valid calibration, and the scheme allows none.
-    #[error("instrument {instrument:?} was not under valid calibration at {time}")]
-    Uncalibrated {
-        /// Name of the instrument.
-        instrument: String,
-        /// First time without.
-        time: Timestamp,
-    },
-    /// A quantity outside valid calibration, of an instrument without maximum permissible error.
-    #[error("instrument {instrument:?} has neither a valid calibration at {time} nor a maximum permissible error")]
-    NoUncertainty {
-        /// Name of the instrument.
-        instrument: String,
-        /// First time without.
-        time: Timestamp,
-    },
-    /// Nothing was weighed of a material.
-    #[error("there is no weighed load and no stock of {material:?} in the evidence")]
-    UnknownMaterial {
-        /// Material asked for.
-        material: String,
-    },
-    /// A stock is missing: opening or closing.
-    #[error("the stock of {material:?} at {time} is missing; record a survey, with 0 where nothing was in stock")]
-    MissingStock {
-        /// Material.
-        material: String,
-        /// Start or end of the period.
-        time: Timestamp,
-    },
-    /// More left than there was.
-    #[error("the balance of {material:?} is below zero: {total} t")]
-    NegativeBalance {
-        /// Material.
-        material: String,
-        /// The balance.
-        total: Decimal,
-    },
-    /// No analysis of a property of a material in the period.
-    #[error("there is no analysis of {property:?} of {material:?} in {period}")]
-    NoAnalysis {
-        /// Material.
-        material: String,
-        /// Property.
-        property: Property,
-        /// Period asked for.
-        period: Period,
-    },
-    /// A unit of another kind.
-    #[error("{what}: {source}")]
-    Unit {
-        /// Instrument, record or analysis.
-        what: String,
-        /// The mismatch.
-        source: QuantityError,
-    },
-    /// Numbers too large to be summed exactly.
-    #[error("{what}: the sum is outside the range of exact decimals")]
-    Range {
-        /// Instrument or material.
-        what: String,
-    },
-    /// A standard uncertainty that is none.
-    #[error("{what}: {source}")]
-    Uncertainty {
-        /// Instrument or material.
-        what: String,
-        /// What is wrong.
-        source: UncertaintyError,
-    },
+/// Readings of a period as numbers, in register units. For a cumulative register they are its differences.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Statistics {
+    /// How many.
+    pub count: u64,
+    /// Smallest.
+    pub least: i64,
+    /// Largest.
+    pub most: i64,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Sample standard deviation; 0 for one reading.
+    pub standard_deviation: f64,
 }
 
-/// √12 and √3: a rectangular distribution of full width a has u = a/√12, of half-width a u = a/√3 (JCGM 100:2008, 4.3.7).
-pub(crate) const SQRT_12: f64 = 3.464_101_615_137_754_4;
-/// See [`SQRT_12`].
-pub(crate) const SQRT_3: f64 = 1.732_050_807_568_877_2;
-
-/// A quantity with its time, in register units.
-struct Item {
-    start: Timestamp,
-    end: Timestamp,
-    value: i128,
-}
-
-/// What an instrument registered in `period`, as kind `K`.
-///
-/// Interval readings are summed as integers; states of a cumulative register are differenced, a fall being a rollover.
-/// What one calibration covers shares one error, whatever the number of readings.
+/// What an instrument registered in `period`, as kind `K`, from its evidence.
 ///
 /// # Errors
 /// [`MeteringError`].
@@ -187,199 +90,337 @@ pub fn consumption<K: Kind>(
     period: &Period,
     rules: Rules,
 ) -> Result<Consumption<K>, MeteringError> {
-    let instrument = &evidence.instrument;
-    let name = || instrument.name.clone();
-    let items = items(evidence, period)?;
-    if items.is_empty() {
-        return Err(MeteringError::NoReadings { instrument: name(), period: *period });
-    }
-    let covered: i64 = items.iter().map(|item| item.end.as_second() - item.start.as_second()).sum();
-    let missing_secs = (period.secs() - covered).max(0);
-    if missing_secs > 0 && rules.gap == GapRule::Refuse {
-        return Err(MeteringError::Gaps { instrument: name(), missing_secs });
-    }
-    let mut sums = Sums::new(evidence);
-    for item in &items {
-        sums.add(evidence, item.start, item.end, item.value, rules.calibration)?;
-    }
-    let per_unit = register_unit::<K>(evidence)?;
-    let (mut value, registered) = sums.quantity::<K>(evidence)?;
-    let readings = match instrument.register {
-        Register::Interval { .. } => items.len() as f64,
-        // Only the first and last states count.
-        Register::Cumulative { .. } => 2.0,
-    };
-    let source = |kind: &str| SourceId::new(format!("{kind}/{}/{period}", instrument.name));
-    let wrap = |source| MeteringError::Uncertainty { what: name(), source };
-    value = value.with(source("resolution"), readings.sqrt() * per_unit / SQRT_12, None).map_err(wrap)?;
-    if missing_secs > 0 {
-        let expected = value.value().abs() / covered.max(1) as f64 * missing_secs as f64;
-        value = value.with(source("gap"), expected / SQRT_3, None).map_err(wrap)?;
-    }
-    Ok(Consumption {
-        quantity: Measured::from_base(value.finite().map_err(wrap)?),
-        registered,
-        unit: instrument.unit,
-        calibrated_share: sums.calibrated_share(),
-        missing_secs,
-        metered_secs: period.secs(),
-    })
+    consumption_of(evidence, evidence.series.iter().flat_map(runs), period, rules)
 }
 
-/// One unit of an instrument's register in base units of `K`.
-pub(crate) fn register_unit<K: Kind>(evidence: &InstrumentEvidence) -> Result<f64, MeteringError> {
+/// The same from runs of readings in order of time, whatever the series of `evidence` hold.
+///
+/// Interval readings are summed as integers; states of a cumulative register are differenced, a fall being a rollover.
+/// What one calibration covers shares one error, whatever the number of readings. Readings outside the period are passed
+/// over, but for those across its edges and the states beside them.
+///
+/// # Errors
+/// [`MeteringError`].
+pub fn consumption_of<'a, K: Kind>(
+    evidence: &InstrumentEvidence,
+    runs: impl Iterator<Item = Run<'a>>,
+    period: &Period,
+    rules: Rules,
+) -> Result<Consumption<K>, MeteringError> {
     let instrument = &evidence.instrument;
-    K::from_decimal(&instrument.resolution, instrument.unit)
-        .map(Kind::base)
-        .map_err(|source| MeteringError::Unit { what: instrument.name.clone(), source })
-}
-
-fn items(evidence: &InstrumentEvidence, period: &Period) -> Result<Vec<Item>, MeteringError> {
-    let instrument = &evidence.instrument;
-    let mut items = Vec::new();
+    let mut tally = Tally::new::<K>(evidence, period, rules);
     match instrument.register {
-        Register::Interval { .. } => {
-            for reading in evidence.readings() {
-                let Ok(end) = Timestamp::from_second(reading.end_second()) else { continue };
-                if period.start <= reading.start && end <= period.end {
-                    items.push(Item { start: reading.start, end, value: i128::from(reading.value) });
-                } else if reading.start < period.end && period.start < end {
-                    let (instrument, start) = (instrument.name.clone(), reading.start);
-                    return Err(MeteringError::Straddles { instrument, start, period: *period });
-                }
-            }
-        }
-        Register::Cumulative { rollover } => {
-            let states = evidence.readings().filter(|r| period.start <= r.start && r.start <= period.end);
-            let mut last: Option<record::reading::Reading> = None;
-            for state in states {
-                if let Some(last) = last {
-                    let difference = i128::from(state.value) - i128::from(last.value);
-                    let value = if difference < 0 { difference + i128::from(rollover) } else { difference };
-                    items.push(Item { start: last.start, end: state.start, value });
-                }
-                last = Some(state);
-            }
-        }
+        Register::Interval { .. } => runs.into_iter().try_for_each(|run| tally.intervals(&run))?,
+        Register::Cumulative { rollover } => tally.states(runs, rollover)?,
     }
-    Ok(items)
+    tally.finish()
 }
 
-/// Sums in register units, by the calibration that covers them.
-pub(crate) struct Sums {
-    /// By index of the calibration; `None` is what none covers.
-    by_calibration: BTreeMap<Option<usize>, i128>,
-    total: i128,
-    /// Sum without sign, for shares.
-    absolute: i128,
-    absolute_calibrated: i128,
-    /// Calibrations that were done later come first.
-    order: Vec<usize>,
+/// A gap that a rule is to close, with the readings beside it.
+struct Hole {
+    start: i64,
+    end: i64,
+    step: i64,
+    before: Option<i64>,
+    after: i64,
 }
 
-impl Sums {
-    pub(crate) fn new(evidence: &InstrumentEvidence) -> Self {
-        let mut order: Vec<usize> = (0..evidence.calibrations.len()).collect();
-        order.sort_by_key(|i| std::cmp::Reverse((evidence.calibrations[*i].calibrated_time, *i)));
-        Sums { by_calibration: BTreeMap::new(), total: 0, absolute: 0, absolute_calibrated: 0, order }
+struct Tally<'a> {
+    instrument: &'a Instrument,
+    evidence: &'a InstrumentEvidence,
+    period: &'a Period,
+    rules: Rules,
+    sums: Sums<'a>,
+    finder: Finder,
+    holes: Vec<Hole>,
+    comparable: Comparable,
+    /// Last reading inside the period: its step and value.
+    last: Option<(i64, i64)>,
+    count: u64,
+    least: i64,
+    most: i64,
+    squares: f64,
+    /// Register units of intervals split at the edges, and the half-widths of that.
+    split: f64,
+    split_half_widths: Vec<f64>,
+    /// Register units a second in the first and the last interval.
+    rates: Option<(f64, f64)>,
+}
+
+impl<'a> Tally<'a> {
+    fn new<K: Kind>(evidence: &'a InstrumentEvidence, period: &'a Period, rules: Rules) -> Self {
+        Tally {
+            instrument: &evidence.instrument,
+            evidence,
+            period,
+            rules,
+            sums: Sums::new::<K>(evidence, rules.calibration),
+            finder: Finder::new(period),
+            holes: Vec::new(),
+            comparable: Comparable::default(),
+            last: None,
+            count: 0,
+            least: i64::MAX,
+            most: i64::MIN,
+            squares: 0.0,
+            split: 0.0,
+            split_half_widths: Vec::new(),
+            rates: None,
+        }
     }
 
-    /// Adds a quantity of the interval from `start` to `end`.
-    pub(crate) fn add(
-        &mut self,
-        evidence: &InstrumentEvidence,
-        start: Timestamp,
-        end: Timestamp,
-        value: i128,
-        rule: CalibrationRule,
-    ) -> Result<(), MeteringError> {
-        let instrument = &evidence.instrument;
-        let covering = |i: &usize| evidence.calibrations[*i].validity.covers(&Period { start, end });
-        let calibration = self.order.iter().copied().find(covering);
-        if calibration.is_none() {
-            let name = instrument.name.clone();
-            if rule == CalibrationRule::Refuse {
-                return Err(MeteringError::Uncalibrated { instrument: name, time: start });
-            }
-            if instrument.max_permissible_error_percent.is_none() {
-                return Err(MeteringError::NoUncertainty { instrument: name, time: start });
-            }
+    fn name(&self) -> String {
+        self.instrument.name.clone()
+    }
+
+    fn intervals(&mut self, run: &Run<'_>) -> Result<(), MeteringError> {
+        let (from, until) = (self.period.start.as_second(), self.period.end.as_second());
+        let step = i64::from(run.step);
+        if run.step == 0 || run.end() <= from || until <= run.start {
+            return Ok(());
         }
-        let range = || MeteringError::Range { what: instrument.name.clone() };
-        let sum = self.by_calibration.entry(calibration).or_default();
-        *sum = sum.checked_add(value).ok_or_else(range)?;
-        self.total = self.total.checked_add(value).ok_or_else(range)?;
-        let absolute = value.checked_abs().ok_or_else(range)?;
-        self.absolute = self.absolute.checked_add(absolute).ok_or_else(range)?;
-        if calibration.is_some() {
-            self.absolute_calibrated += absolute; // at most `absolute`
+        // Rounded up: the first interval that starts in the period, and the first that ends beyond it.
+        let length = run.values.len() as i64;
+        let first = ((from - run.start).max(0) + step - 1) / step;
+        let end = ((until - run.start) / step).min(length);
+        // One interval over both edges is the same on both sides.
+        let straddling = [(first > 0).then(|| first - 1), (end < length && end >= first).then_some(end)];
+        let [before, after] = straddling;
+        if let Some(index) = before.filter(|index| run.start + (index + 1) * step > from) {
+            self.straddle(run, index)?;
+        }
+        if first < end {
+            // 0 <= first < end <= length.
+            let values = &run.values[first as usize..end as usize];
+            let start = run.start + first * step;
+            self.hole(start, run.start + end * step, step, values[0]);
+            self.sums.add_run(start, step, values)?;
+            self.measure(start, step, values);
+        }
+        if let Some(index) = after.filter(|index| run.start + index * step < until) {
+            self.straddle(run, index)?;
         }
         Ok(())
     }
 
-    pub(crate) fn calibrated_share(&self) -> f64 {
-        if self.absolute == 0 {
-            return if self.by_calibration.contains_key(&None) { 0.0 } else { 1.0 };
+    /// Notes that a stretch is covered, and the hole before it.
+    fn hole(&mut self, start: i64, end: i64, step: i64, after: i64) {
+        if let Some((start, end)) = self.finder.cover(start, end) {
+            self.holes.push(Hole { start, end, step, before: self.last.map(|(_, value)| value), after });
         }
-        self.absolute_calibrated as f64 / self.absolute as f64
     }
 
-    /// The corrected quantity with its calibration uncertainty, and the sum as registered.
-    pub(crate) fn quantity<K: Kind>(
-        &self,
-        evidence: &InstrumentEvidence,
-    ) -> Result<(Uncertain, Decimal), MeteringError> {
-        let instrument = &evidence.instrument;
-        let read = |sum: i128| -> Result<(f64, Decimal), MeteringError> {
-            let decimal = times(sum, &instrument.resolution)
-                .map_err(|_| MeteringError::Range { what: instrument.name.clone() })?;
-            let kind = K::from_decimal(&decimal, instrument.unit)
-                .map_err(|source| MeteringError::Unit { what: instrument.name.clone(), source })?;
-            Ok((kind.base(), decimal))
-        };
-        let wrap = |source| MeteringError::Uncertainty { what: instrument.name.clone(), source };
-        // The exact sum is converted once; only corrections that are not zero move it.
-        let (total, registered) = read(self.total)?;
-        let mut correction = 0.0;
-        let mut contributions: Vec<(SourceId, f64)> = Vec::new();
-        for (calibration, sum) in &self.by_calibration {
-            let (part, _) = read(*sum)?;
-            match calibration.map(|i| &evidence.calibrations[i]) {
-                Some(calibration) => {
-                    let error = calibration.error_percent.to_f64() / 100.0;
-                    // indication = true × (1 + error)
-                    let corrected = if error == 0.0 { part } else { part / (1.0 + error) };
-                    correction += corrected - part;
-                    let relative = standard_percent(calibration) / 100.0;
-                    contributions.push((calibration_source(calibration), relative * corrected));
+    fn measure(&mut self, start: i64, step: i64, values: &[i64]) {
+        let rate = |value: i64| value as f64 / step as f64;
+        for value in values {
+            self.least = self.least.min(*value);
+            self.most = self.most.max(*value);
+            self.squares += *value as f64 * *value as f64;
+        }
+        self.count += values.len() as u64;
+        if let GapRule::Percentile { .. } = self.rules.gap {
+            values.iter().enumerate().for_each(|(i, value)| self.comparable.add(start + i as i64 * step, *value));
+        }
+        if let (Some(first), Some(last)) = (values.first(), values.last()) {
+            self.rates = Some((self.rates.map_or(rate(*first), |(first, _)| first), rate(*last)));
+            self.last = Some((step, *last));
+        }
+    }
+
+    fn straddle(&mut self, run: &Run<'_>, index: i64) -> Result<(), MeteringError> {
+        let step = i64::from(run.step);
+        let (start, value) = (run.start + index * step, run.values[index as usize]);
+        self.split(start, start + step, i128::from(value))
+    }
+
+    /// Splits a quantity across an edge of the period.
+    fn split(&mut self, start: i64, end: i64, value: i128) -> Result<(), MeteringError> {
+        if self.rules.edge == EdgeRule::Refuse {
+            let start = Timestamp::from_second(start).unwrap_or_default();
+            return Err(MeteringError::Straddles { instrument: self.name(), start, period: *self.period });
+        }
+        let inside = end.min(self.period.end.as_second()) - start.max(self.period.start.as_second());
+        let value = value as f64;
+        let part = value * inside as f64 / (end - start).max(1) as f64;
+        self.split += part;
+        self.split_half_widths.push(part.abs().min((value - part).abs()));
+        self.finder.cover(start.max(self.period.start.as_second()), end.min(self.period.end.as_second()));
+        Ok(())
+    }
+
+    /// Differences of the states of a cumulative register.
+    fn states<'r>(&mut self, runs: impl Iterator<Item = Run<'r>>, rollover: i64) -> Result<(), MeteringError> {
+        let (from, until) = (self.period.start.as_second(), self.period.end.as_second());
+        let mut before: Option<(i64, i64)> = None;
+        for run in runs {
+            for (index, state) in run.values.iter().enumerate() {
+                let time = run.start + index as i64 * i64::from(run.step);
+                let Some((start, last)) = before.replace((time, *state)) else { continue };
+                if time <= from || until <= start {
+                    continue;
                 }
-                None => {
-                    // `add` lets nothing uncalibrated in without it.
-                    let percent = instrument.max_permissible_error_percent.as_ref().map_or(0.0, Decimal::to_f64);
-                    let source = SourceId::new(format!("maximum-permissible-error/{}", instrument.name));
-                    contributions.push((source, percent / 100.0 / SQRT_3 * part));
+                let difference = i128::from(*state) - i128::from(last);
+                let value = if difference < 0 { difference + i128::from(rollover) } else { difference };
+                if start < from || until < time {
+                    self.split(start, time, value)?;
+                    continue;
                 }
+                let load = self.sums.load(value, time - start);
+                self.sums.add(start, time, value, load)?;
+                self.finder.cover(start, time);
+                // A difference of two states within the register's range fits.
+                let value = i64::try_from(value).unwrap_or(i64::MAX);
+                self.measure(start, time - start, &[value]);
             }
         }
-        let mut value = Uncertain::exact(total + correction);
-        for (source, u) in contributions {
-            value = value.with_signed(source, u, None).map_err(wrap)?;
-        }
-        Ok((value, registered))
+        Ok(())
     }
-}
 
-/// Everything measured under one certificate shares this source, whichever instrument or site it was at.
-fn calibration_source(calibration: &Calibration) -> SourceId {
-    SourceId::new(format!("calibration/{}/{}", calibration.laboratory_accreditation, calibration.certificate_id))
-}
+    fn finish<K: Kind>(mut self) -> Result<Consumption<K>, MeteringError> {
+        let instrument = self.instrument;
+        let name = || instrument.name.clone();
+        let wrap = |source| MeteringError::Uncertainty { what: instrument.name.clone(), source };
+        if self.count == 0 && self.split_half_widths.is_empty() {
+            return Err(MeteringError::NoReadings { instrument: name(), period: *self.period });
+        }
+        let statistics = self.statistics();
+        self.comparable.sort();
+        let holes = std::mem::take(&mut self.holes);
+        let finder = std::mem::replace(&mut self.finder, Finder::new(self.period));
+        let gaps = finder.finish();
+        let missing_secs: i64 = gaps.iter().map(|gap| gap.end.as_second() - gap.start.as_second()).sum();
+        let covered = self.period.secs() - missing_secs;
+        let unit = self.sums.register_unit::<K>()?;
+        let (mut value, registered) = self.sums.quantity::<K>()?;
+        // What one register unit came to, with corrections and conversions: for what is not registered but inferred.
+        let total = self.sums.total() as f64;
+        let unit_corrected = if total > 0.0 { value.value() / total } else { unit };
+        let source = |kind: &str| SourceId::new(format!("{kind}/{}/{}", instrument.name, self.period));
+        let readings = match instrument.register {
+            Register::Interval { .. } => self.count as f64,
+            // Only the first and last states count.
+            Register::Cumulative { .. } => 2.0,
+        };
+        let resolution = readings.sqrt() * unit_corrected / SQRT_12;
+        let edges = self.split_half_widths.iter().fold(0.0, |sum, half| sum + half * half).sqrt() * unit_corrected;
+        let mut substituted = 0.0;
+        if missing_secs > 0 {
+            let (closed, u) = match self.rules.gap {
+                GapRule::Refuse => return Err(MeteringError::Gaps { instrument: name(), missing_secs }),
+                GapRule::Mark => {
+                    let expected = (total + self.split).abs() / covered.max(1) as f64 * missing_secs as f64;
+                    (0.0, expected / SQRT_3)
+                }
+                GapRule::Linear { most_intervals } => self.linear(&holes, &gaps, most_intervals, &statistics)?,
+                GapRule::Percentile { percentile } => self.percentile(&gaps, percentile)?,
+            };
+            substituted = closed * unit_corrected;
+            value = value.with(source("gap"), u * unit_corrected, None).map_err(wrap)?;
+        }
+        let inferred = self.split * unit_corrected + substituted;
+        value += &uncertainty::Uncertain::exact(inferred);
+        value = value.with(source("resolution"), resolution, None).map_err(wrap)?;
+        if edges > 0.0 {
+            value = value.with(source("edge"), edges / SQRT_3, None).map_err(wrap)?;
+        }
+        if let Some(half_width) = self.clock().filter(|half_width| *half_width > 0.0) {
+            let clock = SourceId::new(format!("clock/{}", instrument.name));
+            value = value.with(clock, half_width * unit_corrected / SQRT_3, None).map_err(wrap)?;
+        }
+        Ok(Consumption {
+            quantity: Measured::from_base(value.finite().map_err(wrap)?),
+            registered,
+            unit: instrument.unit,
+            substituted,
+            calibrated_share: self.sums.calibrated_share(),
+            missing_secs,
+            metered_secs: self.period.secs(),
+            gaps,
+            statistics,
+        })
+    }
 
-fn standard_percent(calibration: &Calibration) -> f64 {
-    calibration.expanded_uncertainty_percent.to_f64() / calibration.coverage_factor.to_f64()
-}
+    fn statistics(&self) -> Option<Statistics> {
+        let count = self.count as f64;
+        let mean = self.sums.total() as f64 / count;
+        let variance = if self.count > 1 { (self.squares - count * mean * mean) / (count - 1.0) } else { 0.0 };
+        (self.count > 0).then_some(Statistics {
+            count: self.count,
+            least: self.least,
+            most: self.most,
+            mean,
+            standard_deviation: variance.max(0.0).sqrt(),
+        })
+    }
 
-/// `count × decimal`, exactly.
-fn times(count: i128, decimal: &Decimal) -> Result<Decimal, DecimalError> {
-    let (mantissa, exponent) = decimal.scaled();
-    Decimal::from_scaled(count.checked_mul(mantissa).ok_or(DecimalError::OutOfRange)?, exponent)
+    /// What linear closure of the gaps comes to, and its standard uncertainty, in register units.
+    fn linear(
+        &self,
+        holes: &[Hole],
+        gaps: &[Gap],
+        most_intervals: u32,
+        statistics: &Option<Statistics>,
+    ) -> Result<(f64, f64), MeteringError> {
+        let deviation = statistics.map_or(0.0, |statistics| statistics.standard_deviation);
+        let (mut closed, mut u) = (0.0, 0.0);
+        for gap in gaps {
+            let (start, end) = (gap.start.as_second(), gap.end.as_second());
+            let hole = holes.iter().find(|hole| (hole.start, hole.end) == (start, end));
+            // After the last reading there is no hole, only a reading before.
+            let (step, before, after) = match (hole, self.last) {
+                (Some(hole), _) => (hole.step, hole.before.unwrap_or(hole.after), hole.after),
+                (None, Some((step, last))) => (step, last, last),
+                (None, None) => return Err(self.too_long(gap)),
+            };
+            let intervals = (end - start) as f64 / step.max(1) as f64;
+            if intervals > f64::from(most_intervals) || matches!(self.instrument.register, Register::Cumulative { .. })
+            {
+                return Err(self.too_long(gap));
+            }
+            closed += intervals * (before as f64 + after as f64) / 2.0;
+            u += intervals * deviation;
+        }
+        Ok((closed, u))
+    }
+
+    /// What percentiles in place of the gaps come to, and their standard uncertainty, in register units.
+    fn percentile(&self, gaps: &[Gap], percentile: u8) -> Result<(f64, f64), MeteringError> {
+        let step = self.last.map_or(0, |(step, _)| step);
+        let (mut closed, mut half_width) = (0.0, 0.0);
+        for gap in gaps {
+            if step <= 0 || matches!(self.instrument.register, Register::Cumulative { .. }) {
+                return Err(self.too_long(gap));
+            }
+            let (mut at, end) = (gap.start.as_second(), gap.end.as_second());
+            while at < end {
+                let (high, median) = self.comparable.percentile(at, percentile).ok_or_else(|| self.too_long(gap))?;
+                let share = (end - at).min(step) as f64 / step as f64;
+                closed += share * high as f64;
+                half_width += share * (high as f64 - median as f64).abs();
+                at += step;
+            }
+        }
+        Ok((closed, half_width / SQRT_3))
+    }
+
+    fn too_long(&self, gap: &Gap) -> MeteringError {
+        MeteringError::GapTooLong { instrument: self.name(), start: gap.start, end: gap.end }
+    }
+
+    /// What the device's clock error may have moved across the edges of the period, in register units: the largest
+    /// error found in the period, or else the last before it.
+    fn clock(&self) -> Option<f64> {
+        let (first, last) = self.rates?;
+        let errors = |inside: bool| {
+            self.evidence
+                .inspections
+                .iter()
+                .filter(move |inspection| self.period.contains(inspection.time) == inside)
+                .filter_map(|inspection| Some((inspection.time, inspection.clock_error_secs.as_ref()?.to_f64().abs())))
+        };
+        let within = errors(true).map(|(_, error)| error).reduce(f64::max);
+        let before = errors(false).filter(|(time, _)| *time < self.period.start).max_by_key(|(time, _)| *time);
+        let error = within.or(before.map(|(_, error)| error))?;
+        Some(error * first.max(last))
+    }
 }

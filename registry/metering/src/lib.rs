@@ -1,17 +1,29 @@
-//! From readings to quantities: which rows of a batch are taken, what a day's readings digest to, the evidence root, and
-//! what was consumed in a period, with its uncertainty by source.
+//! From readings to quantities: which rows of a batch are taken, how readings are packed, what a day's readings digest
+//! to, the evidence root, what an instrument's calibrations are worth at a time, and what was consumed in a period, with
+//! its uncertainty by source.
 //!
-//! There is no storage, clock or network here; the time is an argument. Emission factors are in `footprint`. DCC files,
-//! gap substitution and partial intervals are not handled yet: a gap is counted and widens the uncertainty, an interval
-//! across the edge of a period is refused.
+//! There is no storage, clock or network here; the time is an argument. Emission factors are in `footprint`, calibration
+//! certificates as files in `dcc`.
 
 mod accept;
 mod balance;
 mod block;
+mod calibrated;
+mod certificate;
+mod columns;
 mod consumption;
-pub mod interval_csv;
+mod gaps;
+mod month;
+mod rules;
+mod sums;
 
-pub use accept::{Acceptance, Clock, accept, gaps};
+pub use accept::{Acceptance, Clock, accept};
 pub use balance::{analysis_mean, material_flow};
 pub use block::{DayBlock, EvidenceLeaf, day_blocks, evidence_leaves, evidence_root};
-pub use consumption::{CalibrationRule, Consumption, GapRule, MeteringError, Rules, consumption};
+pub use calibrated::Standing;
+pub use certificate::{CertificateError, calibration_of};
+pub use columns::{Columns, Kept, PackError, in_force, readings_in_force};
+pub use consumption::{Consumption, Run, Statistics, consumption, consumption_of, runs};
+pub use gaps::{GapRule, gaps};
+pub use month::{month_end, month_of};
+pub use rules::{CalibrationRule, EdgeRule, MeteringError, Rules};

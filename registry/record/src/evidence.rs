@@ -9,9 +9,12 @@ use jiff::Timestamp;
 use quantity::Unit;
 use serde::{Deserialize, Serialize};
 
-use crate::instrument::{Calibration, Instrument, MAX_PERIOD_DAYS, Period, Violation};
+use crate::calibration::{Calibration, Inspection};
+use crate::instrument::{Instrument, MAX_PERIOD_DAYS, Period, Violation};
 use crate::name;
-use crate::reading::{Direction, LaboratoryAnalysis, MAX_STEP_SECS, Reading, StockRecord, WeighbridgeRecord};
+use crate::reading::{
+    Direction, GasConversion, LaboratoryAnalysis, MAX_STEP_SECS, Reading, StockRecord, WeighbridgeRecord,
+};
 
 /// Largest evidence file read.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -106,6 +109,10 @@ pub struct InstrumentEvidence {
     pub instrument: Instrument,
     /// Its calibrations, by certificate id.
     pub calibrations: Vec<Calibration>,
+    /// Inspections of its seal and clock, by id.
+    pub inspections: Vec<Inspection>,
+    /// Conversions of its volumes to reference conditions, by id.
+    pub gas_conversions: Vec<GasConversion>,
     /// Its readings in force, by time.
     pub series: Vec<Series>,
 }
@@ -189,6 +196,8 @@ impl Evidence {
         self.instruments.sort_by(|a, b| a.instrument.name.cmp(&b.instrument.name));
         for instrument in &mut self.instruments {
             instrument.calibrations.sort_by(|a, b| a.certificate_id.cmp(&b.certificate_id));
+            instrument.inspections.sort_by(|a, b| a.id.cmp(&b.id));
+            instrument.gas_conversions.sort_by(|a, b| a.id.cmp(&b.id));
             instrument.series.sort_by_key(|series| series.start);
         }
         self.weighbridge.sort_by(|a, b| a.id.cmp(&b.id));
@@ -305,6 +314,16 @@ impl Evidence {
         for (j, calibration) in evidence.calibrations.iter().enumerate() {
             found.extend(calibration.violations().into_iter().map(|v| v.within(&format!("{path}.calibrations[{j}]"))));
         }
+        bounded(found, &format!("{path}.inspections"), evidence.inspections.len(), MAX_INSTRUMENTS);
+        in_order(found, &format!("{path}.inspections"), evidence.inspections.iter().map(|i| i.id.as_str()));
+        for (j, inspection) in evidence.inspections.iter().enumerate() {
+            found.extend(inspection.violations().into_iter().map(|v| v.within(&format!("{path}.inspections[{j}]"))));
+        }
+        bounded(found, &format!("{path}.gasConversions"), evidence.gas_conversions.len(), MAX_INSTRUMENTS);
+        in_order(found, &format!("{path}.gasConversions"), evidence.gas_conversions.iter().map(|c| c.id.as_str()));
+        for (j, conversion) in evidence.gas_conversions.iter().enumerate() {
+            found.extend(conversion.violations().into_iter().map(|v| v.within(&format!("{path}.gasConversions[{j}]"))));
+        }
         let mut free_from = i64::MIN;
         for (j, series) in evidence.series.iter().enumerate() {
             let path = format!("{path}.series[{j}]");
@@ -406,6 +425,10 @@ pub enum RecordKind {
     Instrument,
     /// [`Calibration`], under its instrument.
     Calibration,
+    /// [`Inspection`], under its instrument.
+    Inspection,
+    /// [`GasConversion`], under its instrument.
+    GasConversion,
     /// [`WeighbridgeRecord`].
     Weighbridge,
     /// [`StockRecord`].
@@ -420,6 +443,8 @@ pub fn record_bytes<T: Serialize>(kind: RecordKind, record: &T) -> Vec<u8> {
         RecordKind::Scope => b"touchstone-evidence-scope-1\n",
         RecordKind::Instrument => b"touchstone-instrument-1\n",
         RecordKind::Calibration => b"touchstone-calibration-1\n",
+        RecordKind::Inspection => b"touchstone-inspection-1\n",
+        RecordKind::GasConversion => b"touchstone-gas-conversion-1\n",
         RecordKind::Weighbridge => b"touchstone-weighbridge-1\n",
         RecordKind::Stock => b"touchstone-stock-1\n",
         RecordKind::Analysis => b"touchstone-analysis-1\n",

@@ -1,4 +1,4 @@
-//! Instruments and their calibrations, with the small words that all evidence shares: period, digest of a file, and
+//! Instruments, with the small words that all evidence shares: period, digest of a file, and
 //! the violation that names a field.
 
 use std::fmt;
@@ -217,10 +217,12 @@ impl Register {
     }
 }
 
-/// When an instrument was at its place: from `start`, and until `end` once it was taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// When an instrument was at a place: from `start`, and until `end` once it was taken away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Placement {
+    /// Metering point or spot at the site.
+    pub location: String,
     /// First instant.
     pub start: Timestamp,
     /// First instant after; absent while in place.
@@ -233,6 +235,28 @@ impl Placement {
         self.start <= start && self.end.is_none_or(|last| end <= last)
     }
 }
+
+/// What the register's indication is multiplied by, such as the ratio of the current transformers before a meter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Multiplier {
+    /// Ratio, for example `200` for transformers of 1000 A to 5 A.
+    pub ratio: Decimal,
+    /// Expanded uncertainty of the ratio, in percent.
+    pub expanded_uncertainty_percent: Decimal,
+    /// Coverage factor of the expanded uncertainty.
+    pub coverage_factor: Decimal,
+}
+
+impl Multiplier {
+    /// Standard uncertainty of the ratio, relative to it (not in percent).
+    pub fn standard(&self) -> f64 {
+        self.expanded_uncertainty_percent.to_f64() / self.coverage_factor.to_f64() / 100.0
+    }
+}
+
+/// Most placements of one instrument.
+pub const MAX_PLACEMENTS: usize = 100;
 
 /// An instrument at a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -252,11 +276,20 @@ pub struct Instrument {
     pub register: Register,
     /// Smallest step of the register, in its unit; readings are whole multiples of it.
     pub resolution: Decimal,
-    /// Maximum permissible error of its legal-metrology class, in percent of the value: the source of uncertainty
-    /// where no calibration gives a better one.
+    /// What its indication is multiplied by to give the quantity; absent where it indicates the quantity itself.
+    pub multiplier: Option<Multiplier>,
+    /// Legal-metrology class, for example `C` (EN 50470) or `0.5S` (IEC 62053-22).
+    pub accuracy_class: Option<String>,
+    /// Maximum permissible error of that class, in percent of the value: half-width of a rectangular distribution
+    /// (u = MPE/√3), the source of uncertainty where no calibration gives a better one.
     pub max_permissible_error_percent: Option<Decimal>,
-    /// When it was at its place.
-    pub placed: Placement,
+    /// When it was where, in order; the last may be open.
+    pub placements: Vec<Placement>,
+    /// Resource name of the instrument whose place it took.
+    pub replaces: Option<String>,
+    /// Key with which the device signs its batches, as a JWK (RFC 7517; Ed25519 or P-256), in the spelling that its
+    /// thumbprint is made of (RFC 7638).
+    pub signing_key: Option<String>,
 }
 
 impl Instrument {
@@ -285,56 +318,61 @@ impl Instrument {
         if let Some(percent) = &self.max_permissible_error_percent {
             positive(&mut found, "maxPermissibleErrorPercent", percent);
         }
-        if self.placed.end.is_some_and(|end| end <= self.placed.start) {
-            found.push(Violation::new("placed.end", "must be later than placed.start"));
+        let weighs = matches!(self.kind, InstrumentKind::Weighbridge | InstrumentKind::BeltScale);
+        if weighs && self.multiplier.is_some() {
+            found.push(Violation::new("multiplier", "is for meters; a weighing instrument shows the mass itself"));
+        }
+        if let Some(multiplier) = &self.multiplier {
+            positive(&mut found, "multiplier.ratio", &multiplier.ratio);
+            if multiplier.expanded_uncertainty_percent.is_negative() {
+                found.push(Violation::new("multiplier.expandedUncertaintyPercent", "must not be below zero"));
+            }
+            positive(&mut found, "multiplier.coverageFactor", &multiplier.coverage_factor);
+        }
+        if let Some(class) = &self.accuracy_class {
+            text(&mut found, "accuracyClass", class);
+        }
+        if self.placements.is_empty() || self.placements.len() > MAX_PLACEMENTS {
+            found.push(Violation::new("placements", format!("needs 1 to {MAX_PLACEMENTS}")));
+        }
+        for (i, placement) in self.placements.iter().enumerate() {
+            text(&mut found, &format!("placements[{i}].location"), &placement.location);
+            if placement.end.is_some_and(|end| end <= placement.start) {
+                found.push(Violation::new(format!("placements[{i}].end"), "must be later than start"));
+            }
+            let before = i.checked_sub(1).and_then(|before| self.placements.get(before));
+            if before.is_some_and(|before| before.end.is_none_or(|end| placement.start < end)) {
+                found.push(Violation::new(format!("placements[{i}].start"), "must not be before the end of the last"));
+            }
+        }
+        if let Some(replaced) = &self.replaces
+            && (name::parts(name::INSTRUMENT, replaced).is_err() || *replaced == self.name)
+        {
+            found.push(Violation::new("replaces", "must be the resource name of another instrument"));
+        }
+        if self.signing_key.as_ref().is_some_and(|key| !signing_key(key)) {
+            found.push(Violation::new("signingKey", "must be a JWK of an Ed25519 or P-256 public key"));
         }
         found
     }
-}
 
-/// A calibration of an instrument: one certificate of one laboratory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Calibration {
-    /// Number of the certificate. Everything measured under one certificate shares one error.
-    pub certificate_id: String,
-    /// Name of the calibration laboratory.
-    pub laboratory: String,
-    /// Its accreditation number (ISO/IEC 17025).
-    pub laboratory_accreditation: String,
-    /// When the calibration was done.
-    pub calibrated_time: Timestamp,
-    /// When it may be relied on.
-    pub validity: Period,
-    /// Measured error (indication − true value) in percent of the true value. It is corrected for.
-    pub error_percent: Decimal,
-    /// Expanded uncertainty of that error, in percent.
-    pub expanded_uncertainty_percent: Decimal,
-    /// Coverage factor of the expanded uncertainty.
-    pub coverage_factor: Decimal,
-    /// SHA-256 of the certificate's file.
-    pub file_digest: Sha256,
-}
-
-impl Calibration {
-    /// All rules that this record breaks.
-    pub fn violations(&self) -> Vec<Violation> {
-        let mut found = Vec::new();
-        text(&mut found, "certificateId", &self.certificate_id);
-        text(&mut found, "laboratory", &self.laboratory);
-        text(&mut found, "laboratoryAccreditation", &self.laboratory_accreditation);
-        found.extend(self.validity.violations().into_iter().map(|v| v.within("validity")));
-        if self.validity.start < self.calibrated_time {
-            found.push(Violation::new("validity.start", "must not be earlier than calibratedTime"));
-        }
-        // An instrument that is wrong by half its indication is broken, not biased.
-        if !(-50.0..=50.0).contains(&self.error_percent.to_f64()) {
-            found.push(Violation::new("errorPercent", "must be between -50 and 50"));
-        }
-        positive(&mut found, "expandedUncertaintyPercent", &self.expanded_uncertainty_percent);
-        positive(&mut found, "coverageFactor", &self.coverage_factor);
-        found
+    /// Whether it stood in one place for the whole interval.
+    pub fn stood(&self, start: Timestamp, end: Timestamp) -> bool {
+        self.placements.iter().any(|placement| placement.covers(start, end))
     }
+
+    /// What one unit of the register stands for, in units of the instrument: resolution × ratio, relative to which
+    /// readings are integers.
+    pub fn step(&self) -> f64 {
+        self.resolution.to_f64() * self.multiplier.as_ref().map_or(1.0, |multiplier| multiplier.ratio.to_f64())
+    }
+}
+
+/// Whether a JWK is a key that devices may sign with, in its one spelling.
+fn signing_key(jwk: &str) -> bool {
+    cose::key::PublicKey::from_jwk(jwk).is_ok_and(|key| {
+        matches!(key.kind(), cose::key::KeyKind::Ed25519 | cose::key::KeyKind::P256) && key.to_jwk() == jwk
+    })
 }
 
 /// Pushes a violation unless `value` is a non-empty single line of at most [`MAX_TEXT`] bytes.

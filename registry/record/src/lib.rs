@@ -7,6 +7,7 @@
 pub mod accreditation;
 pub mod application;
 pub mod arrangement;
+pub mod calibration;
 pub mod certificate;
 pub mod evidence;
 pub mod footprint;

@@ -31,6 +31,9 @@ pub enum NameError {
 pub const SITE: &str = "organizations/{organization}/sites/{site}";
 /// Pattern of an instrument's name.
 pub const INSTRUMENT: &str = "organizations/{organization}/sites/{site}/instruments/{instrument}";
+/// Pattern of a calibration's name.
+pub const CALIBRATION: &str =
+    "organizations/{organization}/sites/{site}/instruments/{instrument}/calibrations/{calibration}";
 /// Pattern of a footprint's name.
 pub const FOOTPRINT: &str = "organizations/{organization}/sites/{site}/footprints/{footprint}";
 /// Pattern of an application's name.

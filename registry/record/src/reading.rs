@@ -5,11 +5,14 @@ use jiff::Timestamp;
 use quantity::{Decimal, Kind, KindName, Unit};
 use serde::{Deserialize, Serialize};
 
-use crate::instrument::{Sha256, Violation, mass_unit, positive, text};
+use crate::instrument::{Period, Sha256, Violation, mass_unit, positive, text};
 use crate::name;
 
 /// Most rows of one batch: a year of 15-minute intervals and the days around it.
 pub const MAX_BATCH_ROWS: usize = 40_000;
+
+/// Most rows of a signed batch: with deltas its bytes fit a row of the store, in which they are kept.
+pub const MAX_SIGNED_ROWS: usize = 4_000;
 
 /// Longest interval of a reading: a day, the unit of proof.
 pub const MAX_STEP_SECS: u32 = 86_400;
@@ -41,8 +44,8 @@ impl Reading {
     }
 }
 
-/// Readings of one instrument on a strict grid: row `i` starts at `start + i × step`. `None` is a missing reading, which
-/// is not zero.
+/// Readings of one instrument: row 0 starts at `start`, each next one `step` later or as far as `deltas` says. `None` is
+/// a missing reading, which is not zero.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReadingBatch {
@@ -56,8 +59,71 @@ pub struct ReadingBatch {
     pub start: Timestamp,
     /// Length of each interval.
     pub step_secs: u32,
+    /// Seconds from the start of each row to that of the next, one fewer than rows; empty for a strict grid.
+    pub deltas: Vec<u32>,
     /// Values in units of the resolution.
     pub values: Vec<Option<i64>>,
+    /// Signature of the device over [`ReadingBatch::signed_bytes`]; empty when it does not sign.
+    pub signature: Vec<u8>,
+}
+
+/// Opens the bytes that a device signs; a change of layout changes it.
+pub const BATCH_TAG: &[u8] = b"touchstone-reading-batch-1\n";
+
+impl ReadingBatch {
+    /// First second of each row's interval, since 1970-01-01T00:00:00Z.
+    pub fn starts(&self) -> impl Iterator<Item = i64> + '_ {
+        let (mut next, step) = (self.start.as_second(), i64::from(self.step_secs));
+        (0..self.values.len()).map(move |row| {
+            let start = next;
+            next = next.saturating_add(self.deltas.get(row).map_or(step, |delta| i64::from(*delta)));
+            start
+        })
+    }
+
+    /// First second after the last row's interval; the start's where there is no row.
+    pub fn end_second(&self) -> i64 {
+        let step = i64::from(self.step_secs);
+        let rows = self.values.len() as i64; // at most MAX_BATCH_ROWS once accepted
+        let span = match self.deltas.is_empty() {
+            true => step.saturating_mul(rows),
+            false => self.deltas.iter().fold(0, |sum: i64, delta| sum.saturating_add(i64::from(*delta))) + step,
+        };
+        self.start.as_second().saturating_add(span)
+    }
+
+    /// The exact bytes that a device signs (Ed25519, RFC 8032; or ECDSA P-256 with SHA-256, r and s in 64 bytes).
+    ///
+    /// All numbers big-endian: the tag; instrument, unit code and resolution, each behind its length in 2 bytes; start
+    /// second (8), step (4); number of deltas (4) and each (4); number of rows (4) and each: 1 and the value (8), or 0
+    /// where it is missing.
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(BATCH_TAG.len() + 256 + 4 * self.deltas.len() + 9 * self.values.len());
+        bytes.extend_from_slice(BATCH_TAG);
+        for text in [self.instrument.as_str(), self.unit.code(), self.resolution.as_str()] {
+            // Names and codes are bounded far below 64 KiB; a longer one is cut by its length prefix, never misread.
+            let text = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
+            bytes.extend_from_slice(&(text.len() as u16).to_be_bytes()); // length
+            bytes.extend_from_slice(text); // instrument, unit, resolution
+        }
+        bytes.extend_from_slice(&self.start.as_second().to_be_bytes()); // start
+        bytes.extend_from_slice(&self.step_secs.to_be_bytes()); // step
+        bytes.extend_from_slice(&(self.deltas.len() as u32).to_be_bytes()); // deltas
+        for delta in &self.deltas {
+            bytes.extend_from_slice(&delta.to_be_bytes());
+        }
+        bytes.extend_from_slice(&(self.values.len() as u32).to_be_bytes()); // rows
+        for value in &self.values {
+            match value {
+                Some(value) => {
+                    bytes.push(1);
+                    bytes.extend_from_slice(&value.to_be_bytes());
+                }
+                None => bytes.push(0),
+            }
+        }
+        bytes
+    }
 }
 
 /// Which way a load went.
@@ -88,6 +154,8 @@ pub struct WeighbridgeRecord {
     pub net: Decimal,
     /// Unit of the net mass.
     pub unit: Unit,
+    /// Id of the record that this one corrects and takes the place of.
+    pub corrects: Option<String>,
 }
 
 impl WeighbridgeRecord {
@@ -99,6 +167,7 @@ impl WeighbridgeRecord {
             found.push(Violation::new("instrument", error.to_string()));
         }
         text(&mut found, "material", &self.material);
+        correction(&mut found, &self.id, self.corrects.as_ref());
         positive(&mut found, "net", &self.net);
         mass_unit(&mut found, "unit", self.unit);
         found
@@ -124,6 +193,8 @@ pub struct StockRecord {
     pub expanded_uncertainty: Decimal,
     /// Coverage factor of the expanded uncertainty.
     pub coverage_factor: Decimal,
+    /// Id of the record that this one corrects and takes the place of.
+    pub corrects: Option<String>,
 }
 
 impl StockRecord {
@@ -132,6 +203,7 @@ impl StockRecord {
         let mut found = Vec::new();
         text(&mut found, "id", &self.id);
         text(&mut found, "material", &self.material);
+        correction(&mut found, &self.id, self.corrects.as_ref());
         if self.mass.is_negative() {
             found.push(Violation::new("mass", "must not be below zero"));
         }
@@ -202,6 +274,8 @@ pub struct LaboratoryAnalysis {
     pub coverage_factor: Decimal,
     /// SHA-256 of the report's file, where it is kept.
     pub file_digest: Option<Sha256>,
+    /// Id of the record that this one corrects and takes the place of.
+    pub corrects: Option<String>,
 }
 
 impl LaboratoryAnalysis {
@@ -218,6 +292,7 @@ impl LaboratoryAnalysis {
         ] {
             text(&mut found, path, value);
         }
+        correction(&mut found, &self.id, self.corrects.as_ref());
         if !self.property.kinds().contains(&self.unit.kind()) {
             let problem = format!(
                 "{} measures {}, which is not what {:?} is stated in",
@@ -237,6 +312,75 @@ impl LaboratoryAnalysis {
         }
         if self.expanded_uncertainty.is_negative() {
             found.push(Violation::new("expandedUncertainty", "must not be below zero"));
+        }
+        positive(&mut found, "coverageFactor", &self.coverage_factor);
+        found
+    }
+}
+
+/// Pushes a violation unless a correction names another record by its id.
+fn correction(found: &mut Vec<Violation>, id: &str, corrects: Option<&String>) {
+    if let Some(corrected) = corrects
+        && (name::check_id(corrected).is_err() || corrected == id)
+    {
+        found.push(Violation::new("corrects", "must be the id of another record"));
+    }
+}
+
+/// Conversion of a volume of gas at operating conditions to reference conditions, for a meter and a period.
+///
+/// V_n = V × (p / p_n) × (T_n / T) × (Z_n / Z), as gas-volume conversion devices do (EN 12405-1): V_n at 0 °C and
+/// 101.325 kPa.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GasConversion {
+    /// Id, unique at the instrument.
+    pub id: String,
+    /// Period of the readings that it converts.
+    pub period: Period,
+    /// Mean absolute pressure of the gas, in kilopascal.
+    pub pressure_kpa: Decimal,
+    /// Its expanded uncertainty, in kilopascal.
+    pub pressure_expanded_uncertainty_kpa: Decimal,
+    /// Mean temperature of the gas, in degrees Celsius.
+    pub temperature_celsius: Decimal,
+    /// Its expanded uncertainty, in kelvin.
+    pub temperature_expanded_uncertainty_kelvin: Decimal,
+    /// Z_n / Z, the ratio of the compressibility at reference conditions to that at operating conditions.
+    pub compressibility_ratio: Decimal,
+    /// Its expanded uncertainty.
+    pub compressibility_expanded_uncertainty: Decimal,
+    /// Coverage factor of the three.
+    pub coverage_factor: Decimal,
+    /// Where the state comes from, for example `EN 12405-1 device 4711, monthly mean`.
+    pub method: String,
+    /// Id of the record that this one corrects and takes the place of.
+    pub corrects: Option<String>,
+}
+
+impl GasConversion {
+    /// All rules that this record breaks.
+    pub fn violations(&self) -> Vec<Violation> {
+        let mut found = Vec::new();
+        text(&mut found, "id", &self.id);
+        text(&mut found, "method", &self.method);
+        correction(&mut found, &self.id, self.corrects.as_ref());
+        found.extend(self.period.violations().into_iter().map(|v| v.within("period")));
+        positive(&mut found, "pressureKpa", &self.pressure_kpa);
+        if !(-150.0..=1000.0).contains(&self.temperature_celsius.to_f64()) {
+            found.push(Violation::new("temperatureCelsius", "must be between -150 and 1000"));
+        }
+        if !(0.2..=5.0).contains(&self.compressibility_ratio.to_f64()) {
+            found.push(Violation::new("compressibilityRatio", "must be between 0.2 and 5; 1 for an ideal gas"));
+        }
+        for (path, value) in [
+            ("pressureExpandedUncertaintyKpa", &self.pressure_expanded_uncertainty_kpa),
+            ("temperatureExpandedUncertaintyKelvin", &self.temperature_expanded_uncertainty_kelvin),
+            ("compressibilityExpandedUncertainty", &self.compressibility_expanded_uncertainty),
+        ] {
+            if value.is_negative() {
+                found.push(Violation::new(path, "must not be below zero"));
+            }
         }
         positive(&mut found, "coverageFactor", &self.coverage_factor);
         found
@@ -309,6 +453,21 @@ pub enum RowReason {
     /// More rows than a batch may have.
     #[error("a batch has at most {MAX_BATCH_ROWS} rows; split it")]
     TooManyRows,
+    /// The deltas are not one fewer than the rows, or one is shorter than an interval.
+    #[error("deltas must be one fewer than the rows, each at least the step of {step_secs} s")]
+    BadDeltas {
+        /// Length of an interval.
+        step_secs: u32,
+    },
+    /// A signed batch of an instrument without a registered key.
+    #[error("the instrument has no signing key registered; register it, or send the batch unsigned")]
+    NoSigningKey,
+    /// More rows than a signed batch may have.
+    #[error("a signed batch has at most {MAX_SIGNED_ROWS} rows; sign smaller ones")]
+    TooManySignedRows,
+    /// The signature is not the device's over these rows.
+    #[error("the signature does not verify over these rows with the instrument's key")]
+    BadSignature,
     /// The interval was revised more often than a revision counts.
     #[error("the interval from {start} cannot be revised again")]
     TooManyRevisions {

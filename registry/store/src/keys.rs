@@ -50,7 +50,7 @@ pub enum Namespace {
     Request = 1,
     /// Resource name -> resource.
     Resource = 2,
-    /// `start second, revision` -> reading.
+    /// Retired: a reading a row.
     Reading = 3,
     /// Leaf index -> entry bytes.
     Entry = 4,
@@ -70,6 +70,14 @@ pub enum Namespace {
     Digest = 11,
     /// Leaf index -> status events waiting for the next epoch.
     PendingEvent = 12,
+    /// `month, generation (latest first), piece` -> packed readings of a month that was over.
+    ReadingBlock = 13,
+    /// Number -> packed readings that no block holds yet.
+    ReadingTail = 14,
+    /// Digest of a batch -> the device's signature and the bytes it signed.
+    SignedBatch = 15,
+    /// Name of a record -> name of the one that corrects it.
+    Correction = 16,
 }
 
 /// Key of a number.
@@ -82,18 +90,17 @@ pub fn parse_number(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.try_into().ok()?))
 }
 
-/// Key of a reading: `start second (sign bit flipped, so negative sorts first) | revision`.
-pub fn reading(start_second: i64, revision: u32) -> Vec<u8> {
-    let mut key = ((start_second as u64) ^ (1 << 63)).to_be_bytes().to_vec();
-    key.extend_from_slice(&revision.to_be_bytes());
-    key
+/// Key of a piece of a reading block: `month | generation (bits flipped, so that the latest comes first) | piece`.
+pub fn reading_block(month: u32, generation: u32, piece: u16) -> Vec<u8> {
+    [&month.to_be_bytes()[..], &(!generation).to_be_bytes(), &piece.to_be_bytes()].concat()
 }
 
-/// Start second and revision of a reading's key.
-pub fn parse_reading(key: &[u8]) -> Option<(i64, u32)> {
-    let (start, revision) = key.split_at_checked(8)?;
-    let start = (u64::from_be_bytes(start.try_into().ok()?) ^ (1 << 63)) as i64;
-    Some((start, u32::from_be_bytes(revision.try_into().ok()?)))
+/// Month, generation and piece of the key of a reading block.
+pub fn parse_reading_block(key: &[u8]) -> Option<(u32, u32, u16)> {
+    let key: &[u8; 10] = key.try_into().ok()?;
+    let (month, rest) = key.split_first_chunk::<4>()?;
+    let (generation, piece) = rest.split_first_chunk::<4>()?;
+    Some((u32::from_be_bytes(*month), !u32::from_be_bytes(*generation), u16::from_be_bytes(piece.try_into().ok()?)))
 }
 
 /// Key of a request: organisation and id cannot run into each other.

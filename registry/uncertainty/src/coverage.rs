@@ -47,6 +47,24 @@ pub fn normal_probability(z: f64) -> f64 {
     0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
 }
 
+/// The `p` quantile of the standard normal distribution; NaN unless 0 < p < 1.
+pub fn normal_quantile(p: f64) -> f64 {
+    if !(p > 0.0 && p < 1.0) {
+        return f64::NAN;
+    }
+    if p < 0.5 {
+        return -upper_quantile(p, |z| 0.5 * libm::erfc(z / std::f64::consts::SQRT_2));
+    }
+    upper_quantile(1.0 - p, |z| 0.5 * libm::erfc(z / std::f64::consts::SQRT_2))
+}
+
+/// The factor k by which a standard uncertainty covers the probability `p` on both sides: Student's t at `dof`, the
+/// normal distribution where that is `None` (JCGM 100:2008, G.3.2 and G.4.1); NaN unless 0 < p < 1.
+pub fn coverage_factor(p: f64, dof: Option<f64>) -> f64 {
+    let quantile = 0.5 + 0.5 * p;
+    dof.map_or_else(|| normal_quantile(quantile), |dof| student_quantile(quantile, dof))
+}
+
 /// Degrees of freedom from which on four terms of the expansion in 1/ν are exact to the last digit.
 const MANY_DOF: f64 = 1e5;
 
@@ -206,6 +224,17 @@ mod tests {
         let below = student_quantile(0.975, 60.0);
         let above = student_quantile(0.975, 60.000_001);
         assert!(below > above && below - above < 1e-8, "{below} {above}");
+    }
+
+    #[test]
+    fn normal_quantiles() {
+        assert!((normal_quantile(0.975) - NORMAL_95).abs() < 1e-15);
+        assert_eq!(normal_quantile(0.5), 0.0);
+        // Symmetric where 1 − p is exact, and true far out: Φ(−10) = 7.619853024160527e-24.
+        assert_eq!(normal_quantile(0.25), -normal_quantile(0.75));
+        assert!((normal_quantile(7.619_853_024_160_527e-24) + 10.0).abs() < 1e-13);
+        assert!((coverage_factor(0.95, Some(16.0)) - student_quantile(0.975, 16.0)).abs() < 1e-12);
+        assert!(normal_quantile(0.0).is_nan() && normal_quantile(1.0).is_nan());
     }
 
     #[test]

@@ -267,7 +267,7 @@ impl Rpc for CertificationService {
         let application = self.visible(&caller, &request.get_ref().name).await?;
         let footprint = self.footprint(&application.footprint).await?;
         let site = application.footprint.rsplit_once("/footprints/").map_or("", |(site, _)| site).to_owned();
-        let evidence = StreamEvidenceRequest { parent: site, period: footprint.period };
+        let evidence = StreamEvidenceRequest { parent: site, period: footprint.period, ..Default::default() };
         let evidence = self.metering.clone().stream_evidence(evidence).await;
         let evidence = evidence
             .map_err(|status| error::peer("metering", "evidence", &application.footprint, &status))?

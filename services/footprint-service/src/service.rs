@@ -67,6 +67,7 @@ impl FootprintService {
         let request = StreamEvidenceRequest {
             parent: plant.site.clone(),
             period: Some(proto::interval(plant.period.start, Some(plant.period.end))),
+            ..Default::default()
         };
         let failed = |status: Status| error::metering(&status, &plant.site);
         let mut pieces = self.metering.clone().stream_evidence(request).await.map_err(failed)?.into_inner();

@@ -26,3 +26,8 @@ pub fn site(fields: &mut Fields, site: &Option<proto::metering::Site>) -> Option
     }
     Some(site.clone())
 }
+
+/// The second as of which a state is asked for: now and always where none is stated.
+pub fn known_at(fields: &mut Fields, time: &Option<prost_types::Timestamp>) -> i64 {
+    fields.optional_time("known_time", time).map_or(i64::MAX, |time| time.as_second())
+}

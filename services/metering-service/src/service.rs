@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use proto::convert::metering as words;
 use proto::fields::Fields;
 use proto::metering as wire;
 use proto::metering::ErrorReason as Reason;
 use proto::metering::metering_service_server::MeteringService as Rpc;
 use proto::timestamp;
-use record::evidence::{Evidence, InstrumentEvidence, MAX_BYTES, MAX_INSTRUMENTS, MAX_RECORDS, MAX_SERIES, Series};
+use record::evidence::MAX_BYTES;
 use record::instrument::{InstrumentKind, Period};
 use record::name;
 use runtime::access::{Row, Who};
@@ -17,13 +18,17 @@ use runtime::error::Finish;
 use runtime::once::{Begin, check_request_id};
 use runtime::resources::{Change, PageRequest};
 use runtime::{Caller, Clock, Refusal, Resources, Role};
-use store::{Batch, RegistryStore};
-use tokio_stream::{Stream, StreamExt};
+use store::{Batch, BlobStore};
+use tokio::sync::watch;
+use tokio_stream::Stream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::config::Config;
+use crate::convert::known_at;
 use crate::error::{self, DOMAIN, refuse};
-use crate::{convert, readings};
+use crate::readings::Readings;
+use crate::writer::{Known, Writer};
+use crate::{consumption, convert};
 
 const EXPORTER: Who = Who::Roles(&[Role::Exporter]);
 const READERS: Who = Who::Roles(&[Role::Exporter, Role::Service]);
@@ -36,10 +41,27 @@ pub const ROWS: &[Row] = &[
     ("/touchstone.metering.v1.MeteringService/CreateInstrument", EXPORTER),
     ("/touchstone.metering.v1.MeteringService/GetInstrument", READERS),
     ("/touchstone.metering.v1.MeteringService/ListInstruments", READERS),
+    ("/touchstone.metering.v1.MeteringService/MoveInstrument", EXPORTER),
+    ("/touchstone.metering.v1.MeteringService/ReplaceInstrument", EXPORTER),
+    ("/touchstone.metering.v1.MeteringService/RetireInstrument", EXPORTER),
     ("/touchstone.metering.v1.MeteringService/CreateCalibration", EXPORTER),
+    ("/touchstone.metering.v1.MeteringService/ImportCalibration", EXPORTER),
+    ("/touchstone.metering.v1.MeteringService/GetCalibrationFile", READERS),
+    ("/touchstone.metering.v1.MeteringService/ListCalibrationWarnings", READERS),
+    ("/touchstone.metering.v1.MeteringService/WatchCalibrationWarnings", READERS),
+    ("/touchstone.metering.v1.MeteringService/CreateInspection", EXPORTER),
+    ("/touchstone.metering.v1.MeteringService/ListInspections", READERS),
+    ("/touchstone.metering.v1.MeteringService/CreateGasConversion", EXPORTER),
+    ("/touchstone.metering.v1.MeteringService/ListGasConversions", READERS),
     ("/touchstone.metering.v1.MeteringService/ListCalibrations", READERS),
     ("/touchstone.metering.v1.MeteringService/IngestReadings", EXPORTER),
+    ("/touchstone.metering.v1.MeteringService/RecordReadings", EXPORTER),
     ("/touchstone.metering.v1.MeteringService/ListReadings", READERS),
+    ("/touchstone.metering.v1.MeteringService/StreamReadings", READERS),
+    ("/touchstone.metering.v1.MeteringService/ComputeConsumption", READERS),
+    ("/touchstone.metering.v1.MeteringService/ListWeighbridgeRecords", READERS),
+    ("/touchstone.metering.v1.MeteringService/ListStockRecords", READERS),
+    ("/touchstone.metering.v1.MeteringService/ListLaboratoryAnalyses", READERS),
     ("/touchstone.metering.v1.MeteringService/CreateWeighbridgeRecord", EXPORTER),
     ("/touchstone.metering.v1.MeteringService/CreateStockRecord", EXPORTER),
     ("/touchstone.metering.v1.MeteringService/CreateLaboratoryAnalysis", EXPORTER),
@@ -48,17 +70,20 @@ pub const ROWS: &[Row] = &[
 
 /// Bytes in one piece of an evidence file.
 const PIECE: usize = 256 << 10;
-/// Missing intervals in a row after which a new series begins: a day of quarter hours and more.
-const MAX_MISSING: usize = 1_000;
 /// Batches in one stream.
 const MAX_BATCHES: usize = 100_000;
+/// Batches of one stream that are judged and written at a time: enough to share a sync of the store.
+const IN_FLIGHT: usize = 16;
+/// Largest certificate file.
+const MAX_CERTIFICATE: usize = 1 << 20;
 
 /// The service.
 pub struct MeteringService {
-    resources: Resources,
-    store: Arc<dyn RegistryStore>,
-    clock: Clock,
-    skew_secs: u32,
+    pub(crate) resources: Resources,
+    pub(crate) readings: Readings,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) clock: Clock,
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 impl MeteringService {
@@ -66,14 +91,25 @@ impl MeteringService {
     pub fn new(config: Config) -> Self {
         Self {
             resources: Resources::new(config.store.clone(), DOMAIN),
-            store: config.store,
+            readings: Readings::new(config.store, config.clock.clone(), config.skew_secs),
+            blobs: config.blobs,
             clock: config.clock,
-            skew_secs: config.skew_secs,
+            stopping: config.stopping,
         }
     }
 
+    fn writer(&self) -> Writer {
+        Writer { resources: self.resources.clone(), readings: self.readings.clone() }
+    }
+
     /// Checks that a caller may touch a resource of this pattern; the name's parts come from the pattern.
-    fn own(&self, caller: &Caller, pattern: &'static str, field: &str, resource: &str) -> Result<(), Refusal> {
+    pub(crate) fn own(
+        &self,
+        caller: &Caller,
+        pattern: &'static str,
+        field: &str,
+        resource: &str,
+    ) -> Result<(), Refusal> {
         let mut fields = Fields::new();
         let parts = fields.check(field, name::parts(pattern, resource));
         fields.finish(DOMAIN)?;
@@ -81,7 +117,7 @@ impl MeteringService {
         self.resources.own(caller, organization)
     }
 
-    async fn instrument(&self, name: &str) -> Result<record::instrument::Instrument, Refusal> {
+    pub(crate) async fn instrument(&self, name: &str) -> Result<record::instrument::Instrument, Refusal> {
         let stored: wire::Instrument = self.resources.get("instrument", name).await?;
         let mut fields = Fields::new();
         words::instrument(&mut fields, "instrument", name, &stored)
@@ -101,72 +137,6 @@ impl MeteringService {
             InstrumentKind::Weighbridge | InstrumentKind::BeltScale => Ok(()),
             _ => Err(mismatch(format!("{instrument} is no weighbridge and no belt weigher"))),
         }
-    }
-
-    async fn evidence(&self, site: &str, period: Period) -> Result<Evidence, Refusal> {
-        let too_large = |what: &str| {
-            refuse(
-                Code::FailedPrecondition,
-                Reason::EvidenceTooLarge,
-                format!("too many {what}: ask for a shorter period"),
-            )
-            .with("what", what)
-        };
-        let damaged = || Refusal::internal(DOMAIN, "stored evidence cannot be read");
-        let mut fields = Fields::new();
-        let mut evidence = Evidence::empty(site, period);
-        let instruments =
-            self.resources.all::<wire::Instrument>(&format!("{site}/instruments"), MAX_INSTRUMENTS).await?;
-        for stored in instruments.ok_or_else(|| too_large("instruments"))? {
-            let instrument = words::instrument(&mut fields, "instrument", &stored.name, &stored).ok_or_else(damaged)?;
-            let of = format!("{}/calibrations", stored.name);
-            let calibrations = self.resources.all::<wire::Calibration>(&of, MAX_INSTRUMENTS).await?;
-            let calibrations = calibrations
-                .ok_or_else(|| too_large("calibrations"))?
-                .iter()
-                .map(|stored| words::calibration(&mut fields, "calibration", stored).ok_or_else(damaged))
-                .collect::<Result<Vec<_>, _>>()?;
-            let kept = readings::of_period(self.store.as_ref(), &stored.name, &period, MAX_SERIES).await?;
-            let kept = kept.ok_or_else(|| too_large("readings"))?;
-            evidence.instruments.push(InstrumentEvidence {
-                instrument,
-                calibrations,
-                series: Series::collect(&kept, MAX_MISSING),
-            });
-        }
-        let last = |name: &str| name.rsplit('/').next().unwrap_or("").to_owned();
-        let records =
-            self.resources.all::<wire::WeighbridgeRecord>(&format!("{site}/weighbridgeRecords"), MAX_RECORDS).await?;
-        for stored in records.ok_or_else(|| too_large("weighbridge records"))? {
-            let record = words::weighbridge_record(&mut fields, "record", &last(&stored.name), &stored);
-            let record = record.ok_or_else(damaged)?;
-            if period.contains(record.time) {
-                evidence.weighbridge.push(record);
-            }
-        }
-        let records = self.resources.all::<wire::StockRecord>(&format!("{site}/stockRecords"), MAX_RECORDS).await?;
-        for stored in records.ok_or_else(|| too_large("stock records"))? {
-            let record =
-                words::stock_record(&mut fields, "record", &last(&stored.name), &stored).ok_or_else(damaged)?;
-            // The closing stock is taken at the end, which is the first instant after the period.
-            if period.contains(record.time) || record.time == period.end {
-                evidence.stocks.push(record);
-            }
-        }
-        let records =
-            self.resources.all::<wire::LaboratoryAnalysis>(&format!("{site}/laboratoryAnalyses"), MAX_RECORDS).await?;
-        for stored in records.ok_or_else(|| too_large("analyses"))? {
-            let record = words::laboratory_analysis(&mut fields, "record", &last(&stored.name), &stored);
-            let record = record.ok_or_else(damaged)?;
-            if period.contains(record.time) {
-                evidence.analyses.push(record);
-            }
-        }
-        evidence.sort();
-        if let Some(violation) = evidence.violations().into_iter().next() {
-            return Err(Refusal::internal(DOMAIN, &format!("evidence: {}: {}", violation.path, violation.problem)));
-        }
-        Ok(evidence)
     }
 }
 
@@ -198,9 +168,10 @@ macro_rules! create {
             Begin::Again(answer) => Ok(Response::new(answer)),
             Begin::Now(once) => {
                 let mut message = request.$field.clone().unwrap_or_else(Default::default);
-                $guard(&request, &mut message).await?;
+                // What else belongs to it, in the same batch.
+                let rows = $guard(&request, &mut message).await?;
                 message.name = resource.clone();
-                let made = $self.resources.create(&once, $kind, &resource, message, Batch::new()).await?;
+                let made = $self.resources.create(&once, $kind, &resource, message, rows).await?;
                 Ok(Response::new(made))
             }
         }
@@ -236,7 +207,7 @@ impl Rpc for MeteringService {
             |fields, _name, message| convert::site(&mut fields, &Some(message.clone())),
             async |_: &wire::CreateSiteRequest, site: &mut wire::Site| {
                 site.create_time = Some(now);
-                Ok::<_, Refusal>(())
+                Ok::<_, Refusal>(Batch::new())
             }
         )
     }
@@ -270,8 +241,9 @@ impl Rpc for MeteringService {
             |fields, name, message| words::instrument(&mut fields, "instrument", &name, message),
             async |request: &wire::CreateInstrumentRequest, instrument: &mut wire::Instrument| {
                 self.resources.get::<wire::Site>("site", &request.parent).await?;
+                instrument.replaces.clear();
                 instrument.create_time = Some(now);
-                Ok::<_, Refusal>(())
+                Ok::<_, Refusal>(Batch::new())
             }
         )
     }
@@ -308,8 +280,11 @@ impl Rpc for MeteringService {
             |fields, _name, message| words::calibration(&mut fields, "calibration", message),
             async |request: &wire::CreateCalibrationRequest, calibration: &mut wire::Calibration| {
                 self.instrument(&request.parent).await?;
+                calibration.source = wire::CalibrationSource::Form.into();
+                calibration.dcc_schema_version.clear();
+                calibration.signature_state = wire::SignatureState::Unspecified.into();
                 calibration.create_time = Some(now);
-                Ok::<_, Refusal>(())
+                Ok::<_, Refusal>(Batch::new())
             }
         )
     }
@@ -321,36 +296,44 @@ impl Rpc for MeteringService {
         list!(self, request, name::INSTRUMENT, "calibrations", ListCalibrationsResponse, calibrations)
     }
 
+    type IngestReadingsStream = Pin<Box<dyn Stream<Item = Result<wire::IngestReadingsResponse, Status>> + Send>>;
+
     async fn ingest_readings(
         &self,
         request: Request<Streaming<wire::IngestReadingsRequest>>,
-    ) -> Result<Response<wire::IngestReadingsResponse>, Status> {
+    ) -> Result<Response<Self::IngestReadingsStream>, Status> {
         let caller = Caller::of(&request);
-        let mut batches = request.into_inner();
-        let mut reports = Vec::new();
-        while let Some(message) = batches.next().await {
-            let position = reports.len();
-            if position == MAX_BATCHES {
-                return Err(error::batch(position, format!("a stream has at most {MAX_BATCHES} batches")).into());
-            }
-            let message = message?;
-            let mut fields = Fields::new();
-            let batch = match fields.message("batch", &message.batch) {
-                None => None,
-                Some(batch) => {
-                    fields.check("batch.instrument", name::parts(name::INSTRUMENT, &batch.instrument));
-                    words::reading_batch(&mut fields, "batch", batch)
+        let (writer, known) = (Arc::new(self.writer()), Arc::new(Known::default()));
+        let batches = request.into_inner().enumerate();
+        // Batches are judged and written side by side and answered in the order sent. A slow reader of the answers holds
+        // back the batches.
+        let answers = batches.map(move |(position, message)| {
+            let (writer, known, caller) = (writer.clone(), known.clone(), caller.clone());
+            async move {
+                if position == MAX_BATCHES {
+                    let message = format!("a stream has at most {MAX_BATCHES} batches");
+                    return Err(error::batch(position, message).into());
                 }
-            };
-            fields.finish(DOMAIN)?;
-            let Some(batch) = batch else { return Err(error::batch(position, "cannot be read").into()) };
-            self.resources.own(&caller, name::organization(&batch.instrument).unwrap_or(""))?;
-            let instrument = self.instrument(&batch.instrument).await?;
-            let report =
-                readings::ingest(self.store.as_ref(), &self.clock, self.skew_secs, &instrument, &batch).await?;
-            reports.push(words::to_acceptance_report(&batch.instrument, &report));
-        }
-        Ok(Response::new(wire::IngestReadingsResponse { reports }))
+                let report = writer.take(&caller, &known, &message?.batch).await?;
+                Ok(wire::IngestReadingsResponse { position: position as u64, report: Some(report) })
+            }
+        });
+        let answers = answers.buffered(IN_FLIGHT);
+        // After a refusal nothing more is taken.
+        let answers = answers.scan(false, |refused, answer: Result<_, Status>| {
+            let go_on = !std::mem::replace(refused, answer.is_err());
+            std::future::ready(go_on.then_some(answer))
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn record_readings(
+        &self,
+        request: Request<wire::RecordReadingsRequest>,
+    ) -> Result<Response<wire::RecordReadingsResponse>, Status> {
+        let caller = Caller::of(&request);
+        let report = self.writer().take(&caller, &Known::default(), &request.into_inner().batch).await?;
+        Ok(Response::new(wire::RecordReadingsResponse { report: Some(report) }))
     }
 
     async fn list_readings(
@@ -378,11 +361,9 @@ impl Rpc for MeteringService {
         self.resources.own(&caller, owner.unwrap_or(""))?;
         self.instrument(&request.parent).await?;
         let limit = if request.page_size == 0 { 100 } else { (request.page_size as usize).min(1_000) };
-        let Some(all) = readings::stored(self.store.as_ref(), &request.parent, from, end, MAX_SERIES).await? else {
-            let refusal = refuse(Code::FailedPrecondition, Reason::EvidenceTooLarge, "ask for a shorter period");
-            return Err(refusal.into());
-        };
-        let kept = readings::in_force(all);
+        let pieces = self.readings.pieces(&request.parent, from, end).await?;
+        let mut kept = metering::readings_in_force(&pieces, i64::MAX);
+        kept.retain(|reading| (from..end).contains(&reading.start_second()));
         let next_page_token = kept.get(limit).map_or(String::new(), |next| next.start_second().to_string());
         let page = kept.into_iter().take(limit).map(|reading| wire::Reading {
             start_time: Some(timestamp(reading.start)),
@@ -393,10 +374,199 @@ impl Rpc for MeteringService {
         Ok(Response::new(wire::ListReadingsResponse { readings: page.collect(), next_page_token }))
     }
 
+    async fn move_instrument(
+        &self,
+        request: Request<wire::MoveInstrumentRequest>,
+    ) -> Result<Response<wire::Instrument>, Status> {
+        self.moved(request).await
+    }
+
+    async fn replace_instrument(
+        &self,
+        request: Request<wire::ReplaceInstrumentRequest>,
+    ) -> Result<Response<wire::Instrument>, Status> {
+        self.replaced(request).await
+    }
+
+    async fn retire_instrument(
+        &self,
+        request: Request<wire::RetireInstrumentRequest>,
+    ) -> Result<Response<wire::Instrument>, Status> {
+        self.retired(request).await
+    }
+
+    async fn import_calibration(
+        &self,
+        request: Request<wire::ImportCalibrationRequest>,
+    ) -> Result<Response<wire::Calibration>, Status> {
+        self.imported(request, MAX_CERTIFICATE).await
+    }
+
+    async fn get_calibration_file(
+        &self,
+        request: Request<wire::GetCalibrationFileRequest>,
+    ) -> Result<Response<wire::GetCalibrationFileResponse>, Status> {
+        self.own(&Caller::of(&request), name::CALIBRATION, "name", &request.get_ref().name)?;
+        let certificate = self.certificate_file(&request.get_ref().name).await?;
+        Ok(Response::new(wire::GetCalibrationFileResponse { certificate }))
+    }
+
+    async fn list_calibration_warnings(
+        &self,
+        request: Request<wire::ListCalibrationWarningsRequest>,
+    ) -> Result<Response<wire::ListCalibrationWarningsResponse>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        self.own(&caller, name::SITE, "parent", &request.parent)?;
+        let page = PageRequest { size: request.page_size, token: &request.page_token };
+        let (warnings, next_page_token) = self.warnings().page(&request.parent, page).await?;
+        Ok(Response::new(wire::ListCalibrationWarningsResponse { warnings, next_page_token }))
+    }
+
+    type WatchCalibrationWarningsStream =
+        Pin<Box<dyn Stream<Item = Result<wire::WatchCalibrationWarningsResponse, Status>> + Send>>;
+
+    async fn watch_calibration_warnings(
+        &self,
+        request: Request<wire::WatchCalibrationWarningsRequest>,
+    ) -> Result<Response<Self::WatchCalibrationWarningsStream>, Status> {
+        self.own(&Caller::of(&request), name::SITE, "parent", &request.get_ref().parent)?;
+        let site = request.into_inner().parent;
+        self.resources.get::<wire::Site>("site", &site).await?;
+        Ok(Response::new(Box::pin(self.warnings().watch(site, self.stopping.clone()))))
+    }
+
+    async fn create_inspection(
+        &self,
+        request: Request<wire::CreateInspectionRequest>,
+    ) -> Result<Response<wire::Inspection>, Status> {
+        let now = timestamp((self.clock)());
+        create!(
+            self,
+            request,
+            "MeteringService/CreateInspection",
+            "inspection",
+            name::INSTRUMENT,
+            "inspections",
+            inspection,
+            inspection_id,
+            |fields, name, message| words::inspection(
+                &mut fields,
+                "inspection",
+                name.rsplit('/').next().unwrap_or(""),
+                message
+            ),
+            async |request: &wire::CreateInspectionRequest, inspection: &mut wire::Inspection| {
+                self.instrument(&request.parent).await?;
+                inspection.create_time = Some(now);
+                Ok::<_, Refusal>(Batch::new())
+            }
+        )
+    }
+
+    async fn list_inspections(
+        &self,
+        request: Request<wire::ListInspectionsRequest>,
+    ) -> Result<Response<wire::ListInspectionsResponse>, Status> {
+        list!(self, request, name::INSTRUMENT, "inspections", ListInspectionsResponse, inspections)
+    }
+
+    async fn create_gas_conversion(
+        &self,
+        request: Request<wire::CreateGasConversionRequest>,
+    ) -> Result<Response<wire::GasConversion>, Status> {
+        let now = timestamp((self.clock)());
+        create!(
+            self,
+            request,
+            "MeteringService/CreateGasConversion",
+            "gas conversion",
+            name::INSTRUMENT,
+            "gasConversions",
+            gas_conversion,
+            gas_conversion_id,
+            |fields, name, message| words::gas_conversion(
+                &mut fields,
+                "gas_conversion",
+                name.rsplit('/').next().unwrap_or(""),
+                message
+            ),
+            async |request: &wire::CreateGasConversionRequest, conversion: &mut wire::GasConversion| {
+                let instrument = self.instrument(&request.parent).await?;
+                if instrument.measurand != record::instrument::Measurand::Volume {
+                    let message = format!("{} counts no volume at operating conditions", request.parent);
+                    let refusal = refuse(Code::FailedPrecondition, Reason::InstrumentKindMismatch, message);
+                    return Err(refusal.with("instrument", &request.parent));
+                }
+                conversion.create_time = Some(now);
+                let of = format!("{}/gasConversions", request.parent);
+                self.correcting(&of, &conversion.corrects, |_: &wire::GasConversion| true).await
+            }
+        )
+    }
+
+    async fn list_gas_conversions(
+        &self,
+        request: Request<wire::ListGasConversionsRequest>,
+    ) -> Result<Response<wire::ListGasConversionsResponse>, Status> {
+        list!(self, request, name::INSTRUMENT, "gasConversions", ListGasConversionsResponse, gas_conversions)
+    }
+
+    async fn list_weighbridge_records(
+        &self,
+        request: Request<wire::ListWeighbridgeRecordsRequest>,
+    ) -> Result<Response<wire::ListWeighbridgeRecordsResponse>, Status> {
+        list!(self, request, name::SITE, "weighbridgeRecords", ListWeighbridgeRecordsResponse, weighbridge_records)
+    }
+
+    async fn list_stock_records(
+        &self,
+        request: Request<wire::ListStockRecordsRequest>,
+    ) -> Result<Response<wire::ListStockRecordsResponse>, Status> {
+        list!(self, request, name::SITE, "stockRecords", ListStockRecordsResponse, stock_records)
+    }
+
+    async fn list_laboratory_analyses(
+        &self,
+        request: Request<wire::ListLaboratoryAnalysesRequest>,
+    ) -> Result<Response<wire::ListLaboratoryAnalysesResponse>, Status> {
+        list!(self, request, name::SITE, "laboratoryAnalyses", ListLaboratoryAnalysesResponse, laboratory_analyses)
+    }
+
+    type StreamReadingsStream = Pin<Box<dyn Stream<Item = Result<wire::StreamReadingsResponse, Status>> + Send>>;
+
+    async fn stream_readings(
+        &self,
+        request: Request<wire::StreamReadingsRequest>,
+    ) -> Result<Response<Self::StreamReadingsStream>, Status> {
+        let caller = Caller::of(&request);
+        let request = request.into_inner();
+        let mut fields = Fields::new();
+        let owner = fields.check("parent", name::parts(name::INSTRUMENT, &request.parent)).map(|parts| parts[0]);
+        let period = fields.interval("period", &request.period, true);
+        let known = known_at(&mut fields, &request.known_time);
+        fields.finish(DOMAIN)?;
+        self.resources.own(&caller, owner.unwrap_or(""))?;
+        self.instrument(&request.parent).await?;
+        let (start, end) = period.and_then(|(start, end)| Some((start, end?))).unwrap_or_default();
+        let span = (start.as_second(), end.as_second());
+        Ok(Response::new(Box::pin(consumption::runs(self.readings.clone(), request.parent, span, known))))
+    }
+
+    async fn compute_consumption(
+        &self,
+        request: Request<wire::ComputeConsumptionRequest>,
+    ) -> Result<Response<wire::ComputeConsumptionResponse>, Status> {
+        let caller = Caller::of(&request);
+        self.own(&caller, name::INSTRUMENT, "instrument", &request.get_ref().instrument)?;
+        Ok(Response::new(self.consumption(&request.into_inner()).await?))
+    }
+
     async fn create_weighbridge_record(
         &self,
         request: Request<wire::CreateWeighbridgeRecordRequest>,
     ) -> Result<Response<wire::WeighbridgeRecord>, Status> {
+        let now = timestamp((self.clock)());
         create!(
             self,
             request,
@@ -413,7 +583,13 @@ impl Rpc for MeteringService {
                 message
             ),
             async |request: &wire::CreateWeighbridgeRecordRequest, record: &mut wire::WeighbridgeRecord| {
-                self.weighing(&record.instrument, &request.parent).await
+                self.weighing(&record.instrument, &request.parent).await?;
+                record.create_time = Some(now);
+                let of = format!("{}/weighbridgeRecords", request.parent);
+                self.correcting(&of, &record.corrects, |before: &wire::WeighbridgeRecord| {
+                    before.material == record.material
+                })
+                .await
             }
         )
     }
@@ -422,6 +598,7 @@ impl Rpc for MeteringService {
         &self,
         request: Request<wire::CreateStockRecordRequest>,
     ) -> Result<Response<wire::StockRecord>, Status> {
+        let now = timestamp((self.clock)());
         create!(
             self,
             request,
@@ -437,8 +614,12 @@ impl Rpc for MeteringService {
                 name.rsplit('/').next().unwrap_or(""),
                 message
             ),
-            async |request: &wire::CreateStockRecordRequest, _: &mut wire::StockRecord| {
-                self.resources.get::<wire::Site>("site", &request.parent).await.map(|_| ())
+            async |request: &wire::CreateStockRecordRequest, record: &mut wire::StockRecord| {
+                self.resources.get::<wire::Site>("site", &request.parent).await?;
+                record.create_time = Some(now);
+                let of = format!("{}/stockRecords", request.parent);
+                self.correcting(&of, &record.corrects, |before: &wire::StockRecord| before.material == record.material)
+                    .await
             }
         )
     }
@@ -447,6 +628,7 @@ impl Rpc for MeteringService {
         &self,
         request: Request<wire::CreateLaboratoryAnalysisRequest>,
     ) -> Result<Response<wire::LaboratoryAnalysis>, Status> {
+        let now = timestamp((self.clock)());
         create!(
             self,
             request,
@@ -462,8 +644,14 @@ impl Rpc for MeteringService {
                 name.rsplit('/').next().unwrap_or(""),
                 message
             ),
-            async |request: &wire::CreateLaboratoryAnalysisRequest, _: &mut wire::LaboratoryAnalysis| {
-                self.resources.get::<wire::Site>("site", &request.parent).await.map(|_| ())
+            async |request: &wire::CreateLaboratoryAnalysisRequest, record: &mut wire::LaboratoryAnalysis| {
+                self.resources.get::<wire::Site>("site", &request.parent).await?;
+                record.create_time = Some(now);
+                let of = format!("{}/laboratoryAnalyses", request.parent);
+                self.correcting(&of, &record.corrects, |before: &wire::LaboratoryAnalysis| {
+                    before.material == record.material && before.property == record.property
+                })
+                .await
             }
         )
     }
@@ -485,11 +673,23 @@ impl Rpc for MeteringService {
                 fields.refuse(format!("period.{}_time", violation.path), violation.problem);
             }
         }
+        let known = known_at(&mut fields, &request.known_time);
+        if !request.instrument.is_empty() {
+            let of = format!("{}/instruments/", request.parent);
+            fields.check("instrument", name::parts(name::INSTRUMENT, &request.instrument));
+            if !request.instrument.starts_with(&of) && !fields.has("instrument") {
+                fields.refuse("instrument", "must be at the site");
+            }
+        }
         fields.finish(DOMAIN)?;
         self.resources.own(&caller, owner.unwrap_or(""))?;
         let Some(period) = period else { return Err(Refusal::internal(DOMAIN, "a period").into()) };
         self.resources.get::<wire::Site>("site", &request.parent).await?;
-        let evidence = self.evidence(&request.parent, period).await?;
+        let only = (!request.instrument.is_empty()).then_some(request.instrument.as_str());
+        if let Some(instrument) = only {
+            self.instrument(instrument).await?;
+        }
+        let evidence = self.evidence(&request.parent, only, period, known).await?;
         let root = metering::evidence_root(&evidence).0.to_vec();
         let bytes = evidence.to_bytes();
         if bytes.len() > MAX_BYTES {

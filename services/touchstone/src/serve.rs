@@ -388,8 +388,10 @@ impl Server {
             if here(Service::Metering) {
                 let service = metering_service::MeteringService::new(metering_service::Config {
                     store: rows.clone(),
+                    blobs: blobs.clone(),
                     clock: clock.clone(),
                     skew_secs: SKEW_SECS,
+                    stopping: stops.clone(),
                 });
                 let name = metering_service_server::SERVICE_NAME;
                 add!(assembly, MeteringServiceServer, service, metering_service::ROWS, name);

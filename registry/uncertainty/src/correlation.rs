@@ -196,8 +196,7 @@ fn pairs(names: &Names, declared: &[Correlation]) -> Result<BTreeMap<(usize, usi
     for Correlation { a, b, r } in declared {
         let r = *r;
         let index = |name: &String| {
-            let unknown =
-                || CorrelationError::UnknownInput { a: a.clone(), b: b.clone(), unknown: name.clone() };
+            let unknown = || CorrelationError::UnknownInput { a: a.clone(), b: b.clone(), unknown: name.clone() };
             names.position(name).ok_or_else(unknown)
         };
         let (first, second) = (index(a)?, index(b)?);

@@ -52,6 +52,10 @@ pub fn normal_quantile(p: f64) -> f64 {
     if !(p > 0.0 && p < 1.0) {
         return f64::NAN;
     }
+    // Halving would end at the smallest number above zero.
+    if p == 0.5 {
+        return 0.0;
+    }
     if p < 0.5 {
         return -upper_quantile(p, |z| 0.5 * libm::erfc(z / std::f64::consts::SQRT_2));
     }

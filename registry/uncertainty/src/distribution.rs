@@ -195,7 +195,11 @@ fn trapezoid_quantile(a: f64, b: f64, beta: f64, p: f64) -> f64 {
     // Width of one slope as a part of the whole, and the probability below its end.
     let slope = 0.5 * (1.0 - beta);
     let below = 0.5 * slope / (1.0 - slope);
-    if p < below { a + width * libm::sqrt(2.0 * p * slope * (1.0 - slope)) } else { a + width * ((1.0 - slope) * p + 0.5 * slope) }
+    if p < below {
+        a + width * libm::sqrt(2.0 * p * slope * (1.0 - slope))
+    } else {
+        a + width * ((1.0 - slope) * p + 0.5 * slope)
+    }
 }
 
 /// By halving the distance from the middle, for which the probability beyond is ((hi − lo) − s·ln(hi/lo))/4d with hi, lo

@@ -8,6 +8,9 @@ use super::tape::{Op, Tape};
 /// Draws in a block. Which draws share a block is part of what the same seed gives, so this never changes.
 pub(crate) const BLOCK: usize = 512;
 
+/// A value of each draw in a block.
+pub(crate) type Column = Box<[f64; BLOCK]>;
+
 /// What an operation reads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Operand {
@@ -74,7 +77,7 @@ impl Program {
         let mut columns = Columns::default();
         let mut steps = Vec::with_capacity(tape.ops.len());
         let mut place: Vec<Option<Operand>> = vec![None; tape.slots()];
-        let mut find = |slot: u32, columns: &mut Columns, steps: &mut Vec<Step>, place: &mut [Option<Operand>]| {
+        let find = |slot: u32, columns: &mut Columns, steps: &mut Vec<Step>, place: &mut [Option<Operand>]| {
             let slot = slot as usize;
             *place[slot].get_or_insert_with(|| {
                 if let Some(constant) = slot.checked_sub(tape.inputs) {
@@ -116,38 +119,38 @@ impl Program {
     }
 
     /// Columns for [`Program::run`].
-    pub(crate) fn columns(&self) -> Vec<Vec<f64>> {
-        vec![vec![0.0; BLOCK]; self.columns]
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        vec![Box::new([0.0; BLOCK]); self.columns]
     }
 
     /// Runs one block: `draw` fills a column with draws of an input, `take` gets the column of each output.
     pub(crate) fn run(
         &self,
-        columns: &mut [Vec<f64>],
-        mut draw: impl FnMut(usize, &mut [f64]),
-        mut take: impl FnMut(usize, &mut dyn Iterator<Item = f64>),
+        columns: &mut [Column],
+        mut draw: impl FnMut(usize, &mut [f64; BLOCK]),
+        mut take: impl FnMut(usize, &[f64; BLOCK]),
     ) {
+        let mut spare: Column = Box::new([0.0; BLOCK]);
         for step in &self.steps {
             match *step {
                 Step::Draw { input, column } => draw(input, &mut columns[column]),
                 Step::Compute { op, a, b, column } => {
-                    // It is never among those that are read, so it can be taken out meanwhile.
-                    let mut result = std::mem::take(&mut columns[column]);
-                    compute(op, a, b, columns, &mut result);
-                    columns[column] = result;
+                    // It is never among those that are read: the spare one takes its place, and is the next spare.
+                    compute(op, a, b, columns, &mut spare);
+                    std::mem::swap(&mut columns[column], &mut spare);
                 }
             }
         }
         for (output, operand) in self.outputs.iter().enumerate() {
             match operand {
-                Operand::Column(column) => take(output, &mut columns[*column].iter().copied()),
-                Operand::Constant(value) => take(output, &mut std::iter::repeat_n(*value, BLOCK)),
+                Operand::Column(column) => take(output, &columns[*column]),
+                Operand::Constant(value) => take(output, &[*value; BLOCK]),
             }
         }
     }
 }
 
-fn compute(op: Op, a: Operand, b: Operand, columns: &[Vec<f64>], result: &mut [f64]) {
+fn compute(op: Op, a: Operand, b: Operand, columns: &[Column], result: &mut [f64; BLOCK]) {
     match op {
         Op::Add(..) => two(a, b, columns, result, |a, b| a + b),
         Op::Subtract(..) => two(a, b, columns, result, |a, b| a - b),
@@ -161,24 +164,24 @@ fn compute(op: Op, a: Operand, b: Operand, columns: &[Vec<f64>], result: &mut [f
     }
 }
 
-fn one(a: Operand, columns: &[Vec<f64>], result: &mut [f64], f: impl Fn(f64) -> f64) {
+fn one(a: Operand, columns: &[Column], result: &mut [f64; BLOCK], f: impl Fn(f64) -> f64) {
     match a {
-        Operand::Column(a) => result.iter_mut().zip(&columns[a]).for_each(|(result, a)| *result = f(*a)),
+        Operand::Column(a) => result.iter_mut().zip(columns[a].iter()).for_each(|(result, a)| *result = f(*a)),
         Operand::Constant(a) => result.fill(f(a)),
     }
 }
 
-fn two(a: Operand, b: Operand, columns: &[Vec<f64>], result: &mut [f64], f: impl Fn(f64, f64) -> f64) {
+fn two(a: Operand, b: Operand, columns: &[Column], result: &mut [f64; BLOCK], f: impl Fn(f64, f64) -> f64) {
     match (a, b) {
         (Operand::Column(a), Operand::Column(b)) => {
-            let operands = columns[a].iter().zip(&columns[b]);
+            let operands = columns[a].iter().zip(columns[b].iter());
             result.iter_mut().zip(operands).for_each(|(result, (a, b))| *result = f(*a, *b));
         }
         (Operand::Column(a), Operand::Constant(b)) => {
-            result.iter_mut().zip(&columns[a]).for_each(|(result, a)| *result = f(*a, b));
+            result.iter_mut().zip(columns[a].iter()).for_each(|(result, a)| *result = f(*a, b));
         }
         (Operand::Constant(a), Operand::Column(b)) => {
-            result.iter_mut().zip(&columns[b]).for_each(|(result, b)| *result = f(a, *b));
+            result.iter_mut().zip(columns[b].iter()).for_each(|(result, b)| *result = f(a, *b));
         }
         (Operand::Constant(a), Operand::Constant(b)) => result.fill(f(a, b)),
     }
@@ -193,15 +196,14 @@ mod tests {
     fn blocks_give_what_the_tape_gives() {
         let text = "a*b + sqrt(a)/c - (a-b)^3 + 2*c^0.5 - -b/(1+a*a) + exp(-c)*pi + k";
         let model = Model::parse(text, ["a", "b", "c", "k"]).unwrap();
-        let program =
-            Program::new(model.tape(), |input| if input == 3 { Source::Fixed(0.25) } else { Source::Drawn });
+        let program = Program::new(model.tape(), |input| if input == 3 { Source::Fixed(0.25) } else { Source::Drawn });
         let value = |input: usize, at: usize| 0.5 + at as f64 / 100.0 + input as f64;
         let mut columns = program.columns();
-        let mut found = Vec::new();
+        let mut found: Vec<f64> = Vec::new();
         program.run(
             &mut columns,
             |input, column| column.iter_mut().enumerate().for_each(|(at, x)| *x = value(input, at)),
-            |_, values| found.extend(values),
+            |_, values| found.extend_from_slice(values),
         );
         assert_eq!(found.len(), BLOCK);
         for (at, found) in found.iter().enumerate() {

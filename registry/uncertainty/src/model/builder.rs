@@ -2,7 +2,7 @@
 
 use super::function::Function;
 use super::tape::{Op, Tape};
-use super::{MAX_OPERATIONS, Model, ModelError, Names, check_name};
+use super::{MAX_INPUTS, MAX_OPERATIONS, Model, ModelError, Names, check_name};
 
 /// A part of a model under construction.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +46,10 @@ impl ModelBuilder {
     /// [`ModelError::Name`] and [`ModelError::DuplicateInput`].
     pub fn new(names: impl Into<Names>) -> Result<Self, ModelError> {
         let names = names.into();
-        names.iter().try_for_each(check_name)?;
+        names.iter().try_for_each(|name| check_name(name))?;
+        if names.len() > MAX_INPUTS {
+            return Err(ModelError::TooManyInputs { limit: MAX_INPUTS });
+        }
         if let Some(name) = names.duplicate() {
             return Err(ModelError::DuplicateInput { name: name.to_owned() });
         }
@@ -174,10 +177,7 @@ impl ModelBuilder {
     ///
     /// # Errors
     /// [`ModelError::NoOutput`] and [`ModelError::DuplicateOutput`].
-    pub fn finish<N: Into<String>>(
-        self,
-        outputs: impl IntoIterator<Item = (N, Node)>,
-    ) -> Result<Model, ModelError> {
+    pub fn finish<N: Into<String>>(self, outputs: impl IntoIterator<Item = (N, Node)>) -> Result<Model, ModelError> {
         let (output_names, nodes): (Vec<String>, Vec<Node>) =
             outputs.into_iter().map(|(name, node)| (name.into(), node)).unzip();
         if output_names.is_empty() {

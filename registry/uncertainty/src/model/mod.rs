@@ -97,7 +97,9 @@ pub enum ModelError {
         limit: usize,
     },
     /// A name that no expression can refer to.
-    #[error("input {name:?}: a name is letters, digits and _, does not begin with a digit, and is not pi or a function")]
+    #[error(
+        "input {name:?}: a name is letters, digits and _, does not begin with a digit, and is not pi or a function"
+    )]
     Name {
         /// The name.
         name: String,
@@ -133,6 +135,16 @@ pub enum ModelError {
         /// What is wrong with its expression.
         error: Box<ModelError>,
     },
+}
+
+impl ModelError {
+    /// The error itself, where its expression is the only one.
+    pub(crate) fn of_sole_output(self) -> Self {
+        match self {
+            ModelError::Output { error, .. } => *error,
+            other => other,
+        }
+    }
 }
 
 /// Why a model has no value or no derivative at some values of its inputs.
@@ -321,10 +333,10 @@ impl Model {
 }
 
 /// Whether an expression can refer to this name.
-fn check_name(name: &String) -> Result<(), ModelError> {
+fn check_name(name: &str) -> Result<(), ModelError> {
     if parse::is_name(name) && !parse::is_reserved(name) {
         Ok(())
     } else {
-        Err(ModelError::Name { name: name.clone() })
+        Err(ModelError::Name { name: name.to_owned() })
     }
 }

@@ -264,11 +264,8 @@ mod tests {
 
     #[test]
     fn refusals_name_the_position() {
-        let unexpected = |position, found: &str, expected| ModelError::Unexpected {
-            position,
-            found: found.to_owned(),
-            expected,
-        };
+        let unexpected =
+            |position, found: &str, expected| ModelError::Unexpected { position, found: found.to_owned(), expected };
         let operand = "a number, a name or a parenthesis";
         refused("", ModelError::Empty);
         refused("  ", ModelError::Empty);

@@ -1,5 +1,9 @@
 //! The command line.
 
+mod connection;
+mod metering;
+mod uncertainty;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -8,10 +12,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use quantity::{Decimal, Unit};
-use record::name::{self, check_did};
+use record::name::check_did;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 use tlog::note::NoteVerifier;
+
+pub(crate) use connection::ConnectionArgs;
+pub(crate) use metering::*;
+pub(crate) use uncertainty::*;
 
 /// Touchstone from a terminal: certificates of measured carbon footprints.
 #[derive(Debug, Parser)]
@@ -38,10 +46,40 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TrustCommand,
     },
+    /// Sites: plants at which instruments measure.
+    Sites {
+        #[command(subcommand)]
+        command: SitesCommand,
+    },
+    /// Measuring instruments and their places.
+    Instruments {
+        #[command(subcommand)]
+        command: InstrumentsCommand,
+    },
+    /// Calibrations of instruments.
+    Calibrations {
+        #[command(subcommand)]
+        command: CalibrationsCommand,
+    },
+    /// Inspections of an instrument's seal and clock.
+    Inspections {
+        #[command(subcommand)]
+        command: InspectionsCommand,
+    },
     /// Meter readings.
     Readings {
         #[command(subcommand)]
         command: ReadingsCommand,
+    },
+    /// Evidence in one file, and what it proves.
+    Evidence {
+        #[command(subcommand)]
+        command: EvidenceCommand,
+    },
+    /// Uncertainty of measurement.
+    Uncertainty {
+        #[command(subcommand)]
+        command: UncertaintyCommand,
     },
     /// Keys.
     Key {
@@ -117,6 +155,10 @@ pub(crate) enum ReadingsCommand {
         ways is refused, with the line and the remedy; a key that it names is the option of the same name."
     )]
     Import(Box<ImportArgs>),
+    /// List the readings in force of an instrument as CSV, or with --json one object a line.
+    List(ListReadingsArgs),
+    /// Compute what an instrument registered in a period, with its uncertainty by source, its gaps and its coverage.
+    Consumption(ConsumptionArgs),
 }
 
 #[derive(Debug, Args)]
@@ -124,7 +166,7 @@ pub(crate) struct ImportArgs {
     /// CSV file.
     pub(crate) file: PathBuf,
     /// Instrument that the readings are of: organizations/O/sites/S/instruments/I.
-    #[arg(long, value_name = "NAME", value_parser = instrument, required_unless_present = "dry_run")]
+    #[arg(long, value_name = "NAME", value_parser = metering::instrument, required_unless_present = "dry_run")]
     pub(crate) instrument: Option<String>,
     /// Read and report, and send nothing.
     #[arg(long)]
@@ -137,6 +179,8 @@ pub(crate) struct ImportArgs {
     pub(crate) save_profile: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) stated: StatedArgs,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// Each states the key of a profile that has its name.
@@ -277,10 +321,6 @@ fn authority(text: &str) -> Result<Authority, String> {
 
 fn witness(text: &str) -> Result<String, String> {
     NoteVerifier::from_vkey(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
-}
-
-fn instrument(text: &str) -> Result<String, String> {
-    name::parts(name::INSTRUMENT, text).map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
 
 /// A sign by its name or as it is.

@@ -5,9 +5,16 @@ use std::path::PathBuf;
 
 use cose::key::KeyError;
 use cose::x509::CertificateError;
+use dcc::DccError;
 use interval_csv::{CsvError, ProfileError};
+use metering::{ArchiveError, DayProofError};
+use record::instrument::{Sha256, Violation};
+use touchstone_client::ClientError;
+use uncertainty::CaseError;
 use verify::TrustError;
 
+use crate::connection::ConnectionFileError;
+use crate::remedy::remedy;
 use crate::{FAILED, USAGE};
 
 /// Why a file could not be read.
@@ -51,8 +58,39 @@ pub(crate) enum Error {
     Readings { path: PathBuf, error: CsvError },
     #[error("{}: {error}", path.display())]
     Profile { path: PathBuf, error: ProfileError },
-    #[error("no server: give --dry-run")]
-    NoServer,
+    #[error("no connection: {}", unstated(.missing))]
+    NoConnection { missing: Vec<&'static str> },
+    #[error("{given:?} is no address of a server; write host and port, such as registry.example:7443")]
+    Server { given: String },
+    #[error("{name} is not text; set it again")]
+    Variable { name: &'static str },
+    #[error("{}: {error}", path.display())]
+    ConnectionFile { path: PathBuf, error: ConnectionFileError },
+    #[error("{0}; `touchstone enrol` writes certificate and key, `touchstone init` the authority")]
+    Identity(ClientError),
+    #[error("no runtime could be started: {0}")]
+    Runtime(std::io::Error),
+    #[error("{}", called(.server, .error))]
+    Call { server: String, error: ClientError },
+    #[error(
+        "{answered} of {batches} batches were answered, and what they kept stays: run the command again, it goes on \
+         where it ended. {error}"
+    )]
+    Interrupted { answered: usize, batches: usize, error: Box<Error> },
+    #[error("{}: {}", path.display(), violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Record { argument: &'static str, path: PathBuf, violations: Vec<Violation> },
+    #[error("{}", violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Form { violations: Vec<Violation> },
+    #[error("{}: {error}", path.display())]
+    Dcc { path: PathBuf, error: DccError },
+    #[error("{}: {error}", path.display())]
+    Archive { path: PathBuf, error: Box<ArchiveError> },
+    #[error("{}: {error}", path.display())]
+    DayProof { path: PathBuf, error: DayProofError },
+    #[error("{}: the evidence root is {found}, not {asked}: it is other evidence than the one asked about", path.display())]
+    OtherRoot { path: PathBuf, asked: Sha256, found: Sha256 },
+    #[error("{}{}: {error}", path.display(), case.as_ref().map(|case| format!(", case {case}")).unwrap_or_default())]
+    Case { path: PathBuf, case: Option<String>, error: Box<CaseError> },
     #[error("{}: cannot be written: {}", path.display(), written(argument, .error))]
     Write { argument: &'static str, path: PathBuf, error: std::io::Error },
     #[error("the answer could not be written: {0}")]
@@ -70,9 +108,58 @@ fn written(argument: &str, error: &std::io::Error) -> String {
     }
 }
 
+/// What is not stated, with every way to state it.
+fn unstated(missing: &[&str]) -> String {
+    let all = |prefix: &str, names: Vec<String>| {
+        names.iter().map(|name| format!("{prefix}{name}")).collect::<Vec<_>>().join(", ")
+    };
+    let words = missing.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let upper = words.iter().map(|name| name.to_uppercase()).collect();
+    format!(
+        "give {}, or set {}, or name a file that states them with --connection",
+        all("--", words),
+        all("TOUCHCTL_", upper)
+    )
+}
+
+/// A refusal with its fields and its remedy, or what kept the answer away.
+fn called(server: &str, error: &ClientError) -> String {
+    let mut text = match error {
+        ClientError::Away { problem } => {
+            return format!("{server} gives no answer: {problem}; see that the server runs there, or correct --server");
+        }
+        ClientError::Refused { reason, message, .. } => format!("refused: {message} [{reason}]"),
+        other => return format!("{server}: {other}"),
+    };
+    if let ClientError::Refused { reason, fields, metadata, retry_after, .. } = error {
+        for (field, problem) in fields {
+            text += &format!("\n  {field}: {problem}");
+        }
+        for (name, value) in metadata {
+            text += &format!("\n  {name}: {value}");
+        }
+        if let Some(remedy) = remedy(reason) {
+            text += &format!("\nRemedy: {remedy}");
+        }
+        if let Some(delay) = retry_after {
+            text += &format!("\nAgain in {:.1} s", delay.as_secs_f64());
+        }
+    }
+    text
+}
+
 impl Error {
-    /// Stable word for programs.
-    pub(crate) fn reason(&self) -> &'static str {
+    /// The server's refusal, where it is one.
+    pub(crate) fn refusal(&self) -> Option<&ClientError> {
+        match self {
+            Error::Call { error: error @ ClientError::Refused { .. }, .. } => Some(error),
+            Error::Interrupted { error, .. } => error.refusal(),
+            _ => None,
+        }
+    }
+
+    /// Stable word for programs; a refusal's is the server's.
+    pub(crate) fn reason(&self) -> &str {
         match self {
             Error::Usage(_) => "USAGE",
             Error::File { problem, .. } => match problem {
@@ -89,7 +176,25 @@ impl Error {
             Error::Certificate { .. } | Error::NoAuthority { .. } => "CERTIFICATE_INVALID",
             Error::Readings { .. } => "READINGS_INVALID",
             Error::Profile { .. } => "PROFILE_INVALID",
-            Error::NoServer => "NO_SERVER",
+            Error::NoConnection { .. } => "NO_CONNECTION",
+            Error::Server { .. } | Error::Variable { .. } => "CONNECTION_INVALID",
+            Error::ConnectionFile { .. } => "CONNECTION_FILE_INVALID",
+            Error::Identity(_) => "IDENTITY_INVALID",
+            Error::Runtime(_) => "NO_RUNTIME",
+            Error::Call { error, .. } => match error {
+                ClientError::Refused { reason, .. } => reason,
+                ClientError::Away { .. } => "SERVER_AWAY",
+                _ => "ANSWER_INVALID",
+            },
+            Error::Interrupted { error, .. } => error.reason(),
+            Error::Record { .. } | Error::Form { .. } => "RECORD_INVALID",
+            Error::Dcc { .. } => "CALIBRATION_CERTIFICATE_INVALID",
+            Error::Archive { .. } => "ARCHIVE_INVALID",
+            Error::DayProof { error: DayProofError::UnknownInstrument { .. }, .. } => "INSTRUMENT_UNKNOWN",
+            Error::DayProof { error: DayProofError::NoReadings { .. }, .. } => "NO_READINGS",
+            Error::DayProof { .. } => "PROOF_INVALID",
+            Error::OtherRoot { .. } => "OTHER_ROOT",
+            Error::Case { .. } => "CASE_INVALID",
             Error::Write { error, .. } if error.kind() == ErrorKind::AlreadyExists => "FILE_EXISTS",
             Error::Write { .. } => "FILE_UNWRITABLE",
             Error::Output(_) => "OUTPUT_FAILED",
@@ -109,8 +214,22 @@ impl Error {
             Error::Key { .. } => Some("file"),
             Error::Readings { error, .. } => Some(error.key().unwrap_or("file")),
             Error::Profile { .. } => Some("profile"),
-            Error::Write { argument, .. } => Some(argument),
-            Error::Usage(_) | Error::NoServer | Error::Output(_) => None,
+            Error::Write { argument, .. } | Error::Record { argument, .. } => Some(argument),
+            Error::NoConnection { missing } => missing.first().copied(),
+            Error::Server { .. } => Some("server"),
+            Error::Variable { name } => Some(name),
+            Error::ConnectionFile { .. } => Some("connection"),
+            Error::Call { error: ClientError::Refused { fields, .. }, .. } => {
+                fields.first().map(|(field, _)| field.as_str())
+            }
+            Error::Interrupted { error, .. } => error.field(),
+            Error::Form { violations } => violations.first().map(|violation| violation.path.as_str()),
+            Error::DayProof { error: DayProofError::UnknownInstrument { .. }, .. } => Some("instrument"),
+            Error::DayProof { error: DayProofError::NoReadings { .. }, .. } => Some("day"),
+            Error::Dcc { .. } | Error::Archive { .. } | Error::DayProof { .. } => Some("file"),
+            Error::OtherRoot { .. } => Some("root"),
+            Error::Case { error, .. } => Some(error.field().unwrap_or("file")),
+            Error::Usage(_) | Error::Identity(_) | Error::Runtime(_) | Error::Call { .. } | Error::Output(_) => None,
         }
     }
 

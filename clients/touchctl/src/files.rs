@@ -34,11 +34,26 @@ pub(crate) fn introduction(path: &Path) -> Result<Introduction, Error> {
     Introduction::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
 }
 
-/// Writes a file that did not exist; `argument` is the word for it on the command line.
-pub(crate) fn create(argument: &'static str, path: &Path, text: &str) -> Result<(), Error> {
+/// Writes a file that did not exist, whole or not at all; `argument` is the word for it on the command line.
+pub(crate) fn create(argument: &'static str, path: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
     let problem = |error| Error::Write { argument, path: path.to_owned(), error };
-    let mut file = File::create_new(path).map_err(problem)?;
-    file.write_all(text.as_bytes()).map_err(problem)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".touchctl-");
+    #[cfg(unix)]
+    // As any file is made, less what the user's mask takes.
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(problem)?;
+    file.write_all(content.as_ref()).and_then(|()| file.as_file().sync_all()).map_err(problem)?;
+    file.persist_noclobber(path).map(drop).map_err(|failed| problem(failed.error))
+}
+
+/// Refuses a file that is there already: for what takes long to make. [`create`] refuses it again.
+pub(crate) fn vacant(argument: &'static str, path: &Path) -> Result<(), Error> {
+    match path.try_exists() {
+        Ok(true) => Err(Error::Write { argument, path: path.to_owned(), error: ErrorKind::AlreadyExists.into() }),
+        _ => Ok(()),
+    }
 }
 
 fn bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileProblem> {

@@ -1,17 +1,28 @@
 //! `touchctl`: what a regulator, an exporter or a body does from a terminal.
 //!
 //! One module a command; each gives something to print and an outcome. Offline commands open no connection and start
-//! no runtime. Exit codes: 0 accepted (with or without conditions) or done, 1 refused or failed, 2 wrong usage,
+//! no runtime; online ones do both by [`connection`]. Exit codes: 0 accepted (with or without conditions) or done, 1 refused or failed, 2 wrong usage,
 //! 3 indeterminate.
 
 mod args;
+mod calibrations;
+mod connection;
+mod consumption;
 mod error;
+mod evidence;
 mod files;
+mod inspections;
+mod instruments;
 mod keys;
+mod list;
 mod output;
 mod plot;
 mod readings;
+mod remedy;
+mod send;
+mod sites;
 mod trust;
+mod uncertainty;
 mod verify;
 
 use std::ffi::OsString;
@@ -20,7 +31,7 @@ use std::io::Write;
 use clap::Parser;
 use jiff::Timestamp;
 
-use crate::args::{Cli, Command, KeyCommand, ReadingsCommand, TrustCommand};
+use crate::args::{Cli, Command, KeyCommand, ReadingsCommand, TrustCommand, UncertaintyCommand};
 use crate::error::Error;
 
 /// Accepted, or done.
@@ -75,7 +86,15 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
         Command::Verify(args) => verify::run(args, cli.json, world),
         Command::Trust { command: TrustCommand::Make(args) } => trust::make(args, cli.json, world),
         Command::Trust { command: TrustCommand::Show { file } } => trust::show(file, cli.json, world),
+        Command::Sites { command } => sites::run(command, cli.json, world),
+        Command::Instruments { command } => instruments::run(command, cli.json, world),
+        Command::Calibrations { command } => calibrations::run(command, cli.json, world),
+        Command::Inspections { command } => inspections::run(command, cli.json, world),
         Command::Readings { command: ReadingsCommand::Import(args) } => readings::import(args, cli.json, world),
+        Command::Readings { command: ReadingsCommand::List(args) } => list::run(args, cli.json, world),
+        Command::Readings { command: ReadingsCommand::Consumption(args) } => consumption::run(args, cli.json, world),
+        Command::Evidence { command } => evidence::run(command, cli.json, world),
+        Command::Uncertainty { command: UncertaintyCommand::Eval(args) } => uncertainty::eval(args, cli.json, world),
         Command::Key { command: KeyCommand::Fingerprint { file } } => keys::fingerprint(file, cli.json, world),
     }
 }

@@ -1,12 +1,15 @@
 //! What is printed: for people, and as one JSON object for programs.
 
+use std::collections::BTreeMap;
 use std::io::{Result, Write};
 
 use record::certificate::Certificate;
 use serde::Serialize;
+use touchstone_client::ClientError;
 use verify::{Check, FactState, Outcome, Verdict};
 
 use crate::error::Error;
+use crate::remedy::remedy;
 
 /// One JSON object and a newline.
 pub(crate) fn json(out: &mut dyn Write, value: &impl Serialize) -> Result<()> {
@@ -24,11 +27,45 @@ struct Problem<'a> {
     reason: &'a str,
     message: String,
     field: Option<&'a str>,
+    #[serde(flatten)]
+    refusal: Option<Refusal<'a>>,
+}
+
+/// What a server says beside its reason and its words.
+#[derive(Serialize)]
+struct Refusal<'a> {
+    fields: Vec<Field<'a>>,
+    metadata: BTreeMap<&'a str, &'a str>,
+    remedy: Option<&'static str>,
+    retry_after_secs: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Field<'a> {
+    field: &'a str,
+    problem: &'a str,
+}
+
+impl<'a> Refusal<'a> {
+    fn of(error: &'a ClientError) -> Option<Self> {
+        let ClientError::Refused { reason, fields, metadata, retry_after, .. } = error else { return None };
+        Some(Refusal {
+            fields: fields.iter().map(|(field, problem)| Field { field, problem }).collect(),
+            metadata: metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+            remedy: remedy(reason),
+            retry_after_secs: retry_after.map(|delay| delay.as_secs_f64()),
+        })
+    }
 }
 
 /// An error as an object with `error`.
 pub(crate) fn error_json(out: &mut dyn Write, error: &Error) -> Result<()> {
-    let problem = Problem { reason: error.reason(), message: error.to_string(), field: error.field() };
+    let refusal = error.refusal().and_then(Refusal::of);
+    let message = match error.refusal() {
+        Some(ClientError::Refused { message, .. }) => message.clone(),
+        _ => error.to_string(),
+    };
+    let problem = Problem { reason: error.reason(), message, field: error.field(), refusal };
     json(out, &Failure { error: problem })
 }
 
@@ -48,6 +85,22 @@ pub(crate) fn clean(text: &str) -> String {
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     text.chars().map(|c| if hidden(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// One JSON object on a line of its own.
+pub(crate) fn json_line(out: &mut dyn Write, value: &impl Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    writeln!(out)
+}
+
+/// A value of an enumeration as files spell it.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// `1 reading`, `2 readings`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Groups of four, which people can read to each other.

@@ -1,22 +1,25 @@
 //! `touchctl readings`: files of interval readings, read, shown and sent.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use interval_csv::{Compression, CsvProfile, CsvReport, IntervalSeries, Stamp};
 use jiff::Timestamp;
 use quantity::{Decimal, Unit};
-use record::reading::ReadingBatch;
 use serde::Serialize;
 
 use crate::args::ImportArgs;
+use crate::connection::Server;
 use crate::error::Error;
-use crate::{DONE, Surroundings, files, output, plot};
+use crate::output::counted;
+use crate::send::Sent;
+use crate::{DONE, FAILED, Surroundings, files, instruments, output, plot, send};
 
 /// Largest profile.
 const MAX_PROFILE_BYTES: u64 = 64 << 10;
-/// Likely drop-outs that are printed; all that the report names are in the JSON.
+/// Likely drop-outs, refusals or gaps that are printed; all that the report names are in the JSON.
 const MAX_SHOWN: usize = 10;
 
 /// What an import found.
@@ -32,6 +35,8 @@ struct Shown<'a> {
     step_secs: u32,
     intervals: usize,
     report: &'a CsvReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<Sent>,
 }
 
 /// Reads a file, says what it holds, and sends it unless that is all that was asked.
@@ -40,18 +45,30 @@ pub(crate) fn import(args: &ImportArgs, json: bool, world: &mut Surroundings<'_>
         Some(path) => load(path)?,
         None => CsvProfile::default(),
     };
+    let mut profile = args.stated.over(profile);
+    let to = match (&args.instrument, args.dry_run) {
+        (Some(name), false) => {
+            let server = Server::open(&args.connection)?;
+            // What the register counts in is known; a file may show fewer digits.
+            let resolution = instruments::fetch(&server, name)?.resolution;
+            profile.resolution.get_or_insert(resolution);
+            Some((server, name))
+        }
+        _ => None,
+    };
     let bytes = files::read("file", &args.file, interval_csv::MAX_BYTES as u64)?;
-    let series = interval_csv::read(&bytes, &args.stated.over(profile))
-        .map_err(|error| Error::Readings { path: args.file.clone(), error })?;
+    let series =
+        interval_csv::read(&bytes, &profile).map_err(|error| Error::Readings { path: args.file.clone(), error })?;
     if let Some(path) = &args.save_profile {
         // A profile has no value that TOML does not hold.
-        files::create("save-profile", path, &series.report.profile.to_toml().unwrap_or_default())?;
+        files::create("save-profile", path, series.report.profile.to_toml().unwrap_or_default())?;
     }
-    if let (Some(instrument), false) = (&args.instrument, args.dry_run) {
+    let sent = to.map(|(server, instrument)| {
         let bar = bar(series.values.len());
-        send(series.batches(instrument), &mut |rows| bar.set_position(rows as u64))?;
+        let sent = send::send(&server, &series, instrument, &mut |rows| bar.set_position(rows as u64));
         bar.finish_and_clear();
-    }
+        sent
+    });
     let shown = Shown {
         file: args.file.display().to_string(),
         instrument: args.instrument.as_deref(),
@@ -63,14 +80,11 @@ pub(crate) fn import(args: &ImportArgs, json: bool, world: &mut Surroundings<'_>
         step_secs: series.step_secs,
         intervals: series.values.len(),
         report: &series.report,
+        sent: sent.transpose()?,
     };
     let written = if json { output::json(world.out, &shown) } else { print(&shown, &series, world) };
-    written.map(|()| DONE).map_err(Error::Output)
-}
-
-/// Sends batches in order; `progress` is told after each how many rows have been sent.
-fn send(_batches: Vec<ReadingBatch>, _progress: &mut dyn FnMut(usize)) -> Result<(), Error> {
-    Err(Error::NoServer)
+    let is_refused = shown.sent.as_ref().is_some_and(|sent| sent.refused > 0);
+    written.map(|()| if is_refused { FAILED } else { DONE }).map_err(Error::Output)
 }
 
 /// Rows a second and the time left, on standard error; nothing where that is no terminal.
@@ -96,7 +110,7 @@ fn print(shown: &Shown<'_>, series: &IntervalSeries, world: &mut Surroundings<'_
     output::row(out, "Intervals", &format!("{} of {} s, from {} rows", shown.intervals, shown.step_secs, report.rows))?;
     output::row(out, "Resolution", &format!("{} {}", shown.resolution, shown.unit))?;
     output::row(out, "Total", &format!("{} {}", report.total, shown.unit))?;
-    output::row(out, "Missing", &counted(report.missing, "interval", ""))?;
+    output::row(out, "Missing", &counted(report.missing, "interval"))?;
     let found = [
         (report.repaired_midnights, "Midnights", "row", " with the date of the day that ended, moved to the next"),
         (report.repeated_hours, "Twice", "hour", " that the clock shows twice, told apart by order"),
@@ -106,24 +120,56 @@ fn print(shown: &Shown<'_>, series: &IntervalSeries, world: &mut Surroundings<'_
         (report.drop_out_count, "Drop-outs", "zero", " between two that are not, kept as zero"),
     ];
     for (count, label, noun, words) in found.into_iter().filter(|(count, ..)| *count > 0) {
-        output::row(out, label, &counted(count, noun, words))?;
+        output::row(out, label, &(counted(count, noun) + words))?;
     }
     for drop_out in report.drop_outs.iter().take(MAX_SHOWN) {
         output::row(out, "", &format!("line {}, from {}", drop_out.line, drop_out.start))?;
     }
-    if report.drop_out_count > MAX_SHOWN {
-        output::row(out, "", &format!("… and {} more", report.drop_out_count - MAX_SHOWN))?;
-    }
+    more(out, report.drop_out_count)?;
     writeln!(out, "\n{} in each interval\n{}", shown.unit, plot::plot(series))?;
-    match shown.dry_run {
-        true => writeln!(out, "Nothing was sent."),
-        false => writeln!(out, "Sent to {}.", output::clean(shown.instrument.unwrap_or_default())),
+    match &shown.sent {
+        None => writeln!(out, "Nothing was sent."),
+        Some(sent) => print_sent(sent, shown.instrument.unwrap_or_default(), out),
     }
 }
 
-fn counted(count: usize, noun: &str, words: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}{words}")
+/// The acceptance report.
+fn print_sent(sent: &Sent, instrument: &str, out: &mut dyn Write) -> std::io::Result<()> {
+    output::row(out, "Sent to", instrument)?;
+    output::row(
+        out,
+        "Readings",
+        &format!(
+            "{} accepted, {} duplicate, {} revised, {} missing, {} refused",
+            sent.accepted, sent.duplicate, sent.revised, sent.missing, sent.refused
+        ),
+    )?;
+    for refusal in sent.refusals.iter().take(MAX_SHOWN) {
+        let lines = match (refusal.first_line, refusal.last_line) {
+            (first, last) if first == last => format!("line {first}"),
+            (first, last) => format!("lines {first} to {last}, {} readings", refusal.readings),
+        };
+        output::row(out, "", &format!("{lines}: {}: {}", refusal.reason, refusal.message))?;
+    }
+    more(out, sent.refusals.len())?;
+    output::row(out, "Gaps", &sent.gap_count.to_string())?;
+    for gap in sent.gaps.iter().take(MAX_SHOWN) {
+        let intervals = counted(gap.intervals, "interval");
+        output::row(out, "", &format!("{} to {}, {intervals}", gap.start, gap.end))?;
+    }
+    more(out, sent.gap_count)?;
+    if sent.resumed > 0 {
+        let words = "; what was kept before and not answered counts as duplicate";
+        output::row(out, "Resumed", &format!("{} after a break{words}", counted(sent.resumed as usize, "time")))?;
+    }
+    Ok(())
+}
+
+fn more(out: &mut dyn Write, count: usize) -> std::io::Result<()> {
+    match count.checked_sub(MAX_SHOWN) {
+        Some(more @ 1..) => output::row(out, "", &format!("… and {more} more")),
+        _ => Ok(()),
+    }
 }
 
 /// How the file is written, in words.

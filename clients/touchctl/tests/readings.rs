@@ -140,8 +140,9 @@ fn what_is_wrong_is_named() {
 #[test]
 fn without_a_server_nothing_is_sent() {
     let desk = Desk::with(&[("a.csv", "time,kwh\n2023-01-01 00:00,1\n2023-01-01 01:00,2\n")]);
-    let args = ["./a.csv", "--instrument", "organizations/o/sites/s/instruments/i"];
-    desk.refused(&args, FAILED, "NO_SERVER", None, "no server: give --dry-run");
+    let args = ["./a.csv", "--instrument", "organizations/o/sites/s/instruments/i", "--server", "registry.example:1"];
+    let words = "give --authority, --certificate, --key, or set TOUCHCTL_AUTHORITY";
+    desk.refused(&args, FAILED, "NO_CONNECTION", Some("authority"), words);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What can go wrong, in words for the person at the client.
 
+use std::error::Error;
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -32,6 +33,12 @@ pub enum ClientError {
         /// When to try again, where the server says so.
         retry_after: Option<Duration>,
     },
+    /// There was no connection, or it broke before the answer: nothing is known of what became of the call.
+    #[error("no answer: {problem}")]
+    Away {
+        /// What the transport says.
+        problem: String,
+    },
     /// What the server sent is not what it must be.
     #[error("the server's answer cannot be used: {what}")]
     Answer {
@@ -46,6 +53,10 @@ pub enum ClientError {
 impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
         let info = status.get_details_error_info();
+        // Whatever a server says has no source here, and names its reason.
+        if info.is_none() && status.source().is_some() {
+            return ClientError::Away { problem: problem(&status) };
+        }
         let fields = status
             .get_details_bad_request()
             .map_or_else(Vec::new, |bad| bad.field_violations.into_iter().map(|v| (v.field, v.description)).collect());
@@ -59,7 +70,32 @@ impl From<Status> for ClientError {
     }
 }
 
+/// What the transport says, down to its first cause.
+fn problem(status: &Status) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !words.contains(&text) {
+            words.push(text);
+        }
+        cause = error.source();
+    }
+    words.join(": ")
+}
+
 impl ClientError {
+    /// Whether the same call may be answered later: nothing of it was refused for what it says.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            ClientError::Away { .. } => true,
+            ClientError::Refused { code, .. } => {
+                matches!(code, Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Aborted)
+            }
+            _ => false,
+        }
+    }
+
     /// The stable reason of a refusal.
     pub fn reason(&self) -> Option<&str> {
         match self {

@@ -9,6 +9,7 @@ mod access;
 mod bad_input;
 mod cli;
 mod faults;
+mod metering_cli;
 mod operations;
 mod public;
 mod readings;

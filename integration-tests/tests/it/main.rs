@@ -9,6 +9,8 @@ mod access;
 mod bad_input;
 mod cli;
 mod faults;
+mod instruments;
+mod model;
 mod operations;
 mod public;
 mod readings;

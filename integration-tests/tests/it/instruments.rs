@@ -113,7 +113,11 @@ async fn an_instrument_moves_is_replaced_and_retires() {
     let replacing = |id: &str, when: &str| wire::ReplaceInstrumentRequest {
         name: first.name.clone(),
         instrument_id: id.into(),
-        instrument: Some(words::to_instrument(&Instrument { serial_number: "EM-2".into(), ..meter("any") })),
+        instrument: Some(words::to_instrument(&Instrument {
+            serial_number: "EM-2".into(),
+            placements: vec![Placement { location: "hall 2".into(), start: time(when), end: None }],
+            ..meter("any")
+        })),
         replacement_time: at(when),
         request_id: new_request_id(),
     };

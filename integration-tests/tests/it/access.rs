@@ -193,6 +193,9 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
     let (site, name, footprint) = (|| SITE.to_owned(), || instrument.name.clone(), || told.footprint.name.clone());
     let organization = || format!("organizations/{ORGANIZATION}");
     let now = || Some(proto::timestamp(jiff::Timestamp::now()));
+    let since = now();
+    let mut taking_over = words::to_instrument(instrument);
+    taking_over.placements[0].period = Some(proto::google::r#type::Interval { start_time: since, end_time: None });
     let meter = "/touchstone.metering.v1.MeteringService";
     let prints = "/touchstone.footprint.v1.FootprintService";
     let certifies = "/touchstone.certification.v1.CertificationService";
@@ -302,8 +305,8 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
             metering::ReplaceInstrumentRequest {
                 name: name(),
                 instrument_id: "next".into(),
-                instrument: Some(words::to_instrument(instrument)),
-                replacement_time: now(),
+                instrument: Some(taking_over.clone()),
+                replacement_time: since,
                 request_id: id(),
             }
             .encode_to_vec(),

@@ -142,15 +142,15 @@ impl MeteringService {
         let site = request.name.rsplit_once("/instruments/").map_or("", |(site, _)| site);
         let new = format!("{site}/instruments/{}", request.instrument_id);
         let mut instrument = None;
-        // Without a message every field of it is told.
-        let message = request.instrument.clone().unwrap_or_default();
-        if let Some(read) = words::instrument(&mut fields, "instrument", &new, &message) {
+        if let Some(message) = fields.message("instrument", &request.instrument)
+            && let Some(read) = words::instrument(&mut fields, "instrument", &new, message)
+        {
             let starts = |placement: &Placement| Some(placement.start) == time && placement.end.is_none();
             if time.is_some() && !matches!(&read.placements[..], [placement] if starts(placement)) {
                 let problem = "must be one, from replacement_time and open";
                 fields.refuse("instrument.placements", problem);
             }
-            instrument = Some(wire::Instrument { replaces: String::new(), ..message });
+            instrument = Some(wire::Instrument { replaces: String::new(), ..message.clone() });
         }
         fields.finish(DOMAIN)?;
         self.resources.own(&caller, name::organization(&request.name).unwrap_or(""))?;
@@ -163,9 +163,7 @@ impl MeteringService {
         };
         let now = timestamp((self.clock)());
         let time = request.replacement_time.unwrap_or_default();
-        let edit = |old: &mut wire::Instrument| {
-            end_placement(old, &time)
-        };
+        let edit = |old: &mut wire::Instrument| end_placement(old, &time);
         let answer = |old: wire::Instrument, (): (), rows: &mut Batch| {
             instrument.name = new.clone();
             instrument.replaces = old.name;

@@ -39,6 +39,8 @@ const RAW_BATCH: usize = 1_000;
 const RAW_THREADS: usize = 2;
 /// Seconds of an interval.
 const STEP: i64 = 900;
+/// Readings of a day.
+const DAY_ROWS: usize = 96;
 
 /// A year of quarter hours.
 struct Year {
@@ -253,6 +255,19 @@ pub fn measure(stand: &mut Stand, plan: Plan, folder: &Path) -> Result<Vec<Figur
     detail["ceiling"] = json!("RocksDB: 16-byte key, 8-byte value, batches of 1,000, WAL not synced, 2 threads");
     detail["note"] = json!("ours is durable (synced), over mTLS, callers on the same cores");
     let mut figures = vec![Figure::new("ingest_vs_rocksdb_rows", sides.ratio(), "1", Goal::AtLeast(3.0), detail)];
+    // As meters send by themselves: a day a batch.
+    let year_batches = stand.client.block_on(meters(&clients[0], &year, "days", 500))?;
+    let days: Vec<wire::ReadingBatch> = (0..4)
+        .flat_map(|day| year_batches.iter().map(move |batch| (day, batch)))
+        .map(|(day, batch)| {
+            let start =
+                batch.start_time.map(|time| prost_types::Timestamp { seconds: time.seconds + day * 86_400, ..time });
+            let values = batch.values[day as usize * DAY_ROWS..][..DAY_ROWS].to_vec();
+            wire::ReadingBatch { start_time: start, values, ..batch.clone() }
+        })
+        .collect();
+    let day_rate = stand.client.block_on(ingest(&clients, days))? / DAY_ROWS as f64;
+    figures[0].detail["day_batches_per_s"] = json!(day_rate);
     let ours = median(&sides.ours);
     figures.push(match copy(&rounds[0], folder) {
         Ok((bare, keyed)) => {
@@ -267,7 +282,7 @@ pub fn measure(stand: &mut Stand, plan: Plan, folder: &Path) -> Result<Vec<Figur
     // Everything was of months that are over, so all is in blocks; a restart writes out what was in memory.
     stand.server.block_on(stand.world.stop())?;
     stand.server.block_on(stand.world.resume())?;
-    let readings = (plan.rounds() + 1) * per_round * year.values.len();
+    let readings = (plan.rounds() + 1) * per_round * year.values.len() + 4 * 500 * DAY_ROWS;
     let bytes = bytes_below(&data)? - before;
     let beside = json!({ "bytes": bytes, "readings": readings, "meters": (plan.rounds() + 1) * per_round,
         "note": "all files of the store, instruments included, before and after" });

@@ -120,6 +120,11 @@ impl Processes {
         Ok(())
     }
 
+    /// Number of the process that runs `service`.
+    pub fn id(&self, service: Service) -> Option<u32> {
+        self.running.iter().find(|(services, _)| services.contains(&service)).map(|(_, child)| child.id())
+    }
+
     /// Kills the process that runs `service` (SIGKILL).
     ///
     /// # Errors

@@ -9,6 +9,8 @@ pub const SHAPE: Shape = Shape::Apart;
 mod access;
 #[path = "../it/bad_input.rs"]
 mod bad_input;
+#[path = "../it/instruments.rs"]
+mod instruments;
 #[path = "../it/metering_cli.rs"]
 mod metering_cli;
 #[path = "../it/operations.rs"]

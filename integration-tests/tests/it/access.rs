@@ -192,6 +192,10 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
     let id = new_request_id;
     let (site, name, footprint) = (|| SITE.to_owned(), || instrument.name.clone(), || told.footprint.name.clone());
     let organization = || format!("organizations/{ORGANIZATION}");
+    let now = || Some(proto::timestamp(jiff::Timestamp::now()));
+    let since = now();
+    let mut taking_over = words::to_instrument(instrument);
+    taking_over.placements[0].period = Some(proto::google::r#type::Interval { start_time: since, end_time: None });
     let meter = "/touchstone.metering.v1.MeteringService";
     let prints = "/touchstone.footprint.v1.FootprintService";
     let certifies = "/touchstone.certification.v1.CertificationService";
@@ -285,6 +289,103 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
                 request_id: id(),
             }
             .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/MoveInstrument"),
+            metering::MoveInstrumentRequest {
+                name: name(),
+                location: "elsewhere".into(),
+                move_time: now(),
+                request_id: id(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ReplaceInstrument"),
+            metering::ReplaceInstrumentRequest {
+                name: name(),
+                instrument_id: "next".into(),
+                instrument: Some(taking_over.clone()),
+                replacement_time: since,
+                request_id: id(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/RetireInstrument"),
+            metering::RetireInstrumentRequest { name: name(), retirement_time: now(), request_id: id() }
+                .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ImportCalibration"),
+            metering::ImportCalibrationRequest {
+                parent: name(),
+                calibration_id: "file".into(),
+                certificate: b"x".to_vec(),
+                request_id: id(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/GetCalibrationFile"),
+            metering::GetCalibrationFileRequest { name: format!("{}/calibrations/another", name()) }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ListCalibrationWarnings"),
+            metering::ListCalibrationWarningsRequest { parent: site(), ..Default::default() }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/WatchCalibrationWarnings"),
+            metering::WatchCalibrationWarningsRequest { parent: site() }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/CreateInspection"),
+            metering::CreateInspectionRequest {
+                parent: name(),
+                inspection_id: "i".into(),
+                inspection: Some(metering::Inspection {
+                    inspection_time: now(),
+                    inspector: "x".into(),
+                    seal: 1,
+                    ..Default::default()
+                }),
+                request_id: id(),
+            }
+            .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ListInspections"),
+            metering::ListInspectionsRequest { parent: name(), ..Default::default() }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ListGasConversions"),
+            metering::ListGasConversionsRequest { parent: name(), ..Default::default() }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/RecordReadings"),
+            metering::RecordReadingsRequest { batch: Some(words::to_reading_batch(&cement.readings)) }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/StreamReadings"),
+            metering::StreamReadingsRequest { parent: name(), period: year(), ..Default::default() }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ComputeConsumption"),
+            metering::ComputeConsumptionRequest { instrument: name(), period: year(), ..Default::default() }
+                .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ListWeighbridgeRecords"),
+            metering::ListWeighbridgeRecordsRequest { parent: site(), ..Default::default() }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ListStockRecords"),
+            metering::ListStockRecordsRequest { parent: site(), ..Default::default() }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/ListLaboratoryAnalyses"),
+            metering::ListLaboratoryAnalysesRequest { parent: site(), ..Default::default() }.encode_to_vec(),
         ),
         (
             format!("{meter}/StreamEvidence"),

@@ -511,6 +511,83 @@ async fn every_change_happens_once() {
         r.calibration.as_mut().expect("a calibration").laboratory = "Another".into();
     };
     once(c, &exporter, path("CreateCalibration"), calibration, other).await;
+    let import = metering::ImportCalibrationRequest {
+        parent: format!("{SITE}/instruments/second"),
+        calibration_id: "c-2".into(),
+        certificate: include_bytes!("../../../registry/dcc/template/electricity-meter.xml").to_vec(),
+        laboratory_accreditation: String::new(),
+        request_id: id(),
+    };
+    let serial = |r: &mut metering::CreateInstrumentRequest, kind: metering::InstrumentKind| {
+        let instrument = r.instrument.as_mut().expect("an instrument");
+        (instrument.serial_number, instrument.kind) = ("EM-000123".into(), kind.into());
+    };
+    let mut meter = metering::CreateInstrumentRequest { instrument_id: "read".into(), ..instrument_request(|_| ()) };
+    serial(&mut meter, metering::InstrumentKind::ElectricityMeter);
+    exporter.metering().create_instrument(meter).await.expect("a meter");
+    let import = metering::ImportCalibrationRequest { parent: format!("{SITE}/instruments/read"), ..import };
+    once(c, &exporter, path("ImportCalibration"), import, |r| r.calibration_id = "c-3".into()).await;
+    let read = || format!("{SITE}/instruments/read");
+    let inspection = metering::CreateInspectionRequest {
+        parent: read(),
+        inspection_id: "i-1".into(),
+        inspection: Some(metering::Inspection {
+            inspection_time: Some(proto::timestamp(cement.period.start)),
+            inspector: "A. Inspector".into(),
+            seal: metering::SealState::Intact.into(),
+            ..Default::default()
+        }),
+        request_id: id(),
+    };
+    once(c, &exporter, path("CreateInspection"), inspection, |r| r.inspection_id = "i-2".into()).await;
+    let mut gas = metering::CreateInstrumentRequest { instrument_id: "gas".into(), ..instrument_request(|_| ()) };
+    serial(&mut gas, metering::InstrumentKind::GasMeter);
+    let meter = gas.instrument.as_mut().expect("an instrument");
+    (meter.measurand, meter.unit) = (metering::Measurand::Volume.into(), "m3".into());
+    exporter.metering().create_instrument(gas).await.expect("a meter");
+    let number = |text: &str| Some(proto::decimal(text));
+    let conversion = metering::CreateGasConversionRequest {
+        parent: format!("{SITE}/instruments/gas"),
+        gas_conversion_id: "march".into(),
+        gas_conversion: Some(metering::GasConversion {
+            period: Some(interval(cement.period.start, Some(cement.period.end))),
+            pressure_kpa: number("105"),
+            pressure_expanded_uncertainty_kpa: number("0.2"),
+            temperature_celsius: number("15"),
+            temperature_expanded_uncertainty_kelvin: number("0.5"),
+            compressibility_ratio: number("1"),
+            compressibility_expanded_uncertainty: number("0.001"),
+            coverage_factor: number("2"),
+            method: "EN 12405-1".into(),
+            ..Default::default()
+        }),
+        request_id: id(),
+    };
+    once(c, &exporter, path("CreateGasConversion"), conversion, |r| r.gas_conversion_id = "april".into()).await;
+    let at = |days: i64| Some(proto::timestamp(cement.period.end + jiff::SignedDuration::from_hours(24 * days)));
+    let moving = metering::MoveInstrumentRequest {
+        name: read(),
+        location: "elsewhere".into(),
+        move_time: at(1),
+        request_id: id(),
+    };
+    once(c, &exporter, path("MoveInstrument"), moving, |r| r.location = "nowhere".into()).await;
+    let mut next = instrument_request(|_| ()).instrument.expect("an instrument");
+    next.placements[0].period = Some(proto::google::r#type::Interval { start_time: at(2), end_time: None });
+    let replacing = metering::ReplaceInstrumentRequest {
+        name: read(),
+        instrument_id: "next".into(),
+        instrument: Some(next),
+        replacement_time: at(2),
+        request_id: id(),
+    };
+    once(c, &exporter, path("ReplaceInstrument"), replacing, |r| r.instrument_id = "other".into()).await;
+    let retiring = metering::RetireInstrumentRequest {
+        name: format!("{SITE}/instruments/next"),
+        retirement_time: at(3),
+        request_id: id(),
+    };
+    once(c, &exporter, path("RetireInstrument"), retiring, |r| r.retirement_time = at(4)).await;
     let load = metering::CreateWeighbridgeRecordRequest {
         parent: SITE.into(),
         weighbridge_record_id: "once".into(),

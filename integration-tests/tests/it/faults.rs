@@ -18,7 +18,7 @@ use record::registry::{Anchor, AnchorRole};
 use record::statement::{Heading, sign};
 use registry_service::{LogKeys, RegistryService};
 use runtime::connect::Peer;
-use runtime::{Caller, system_clock};
+use runtime::{Caller, Clock, system_clock};
 use store::{
     Batch, Committed, Direction, FolderBlobs, Namespace, Page, Part, RegistryStore, RocksStore, StoreError, Token,
 };
@@ -31,7 +31,7 @@ use crate::support;
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub enum Fault {
     /// Nothing was written, and the engine says so.
     NotWritten,
     /// Written, and the outcome is not known.
@@ -40,23 +40,23 @@ enum Fault {
     WrittenDenied,
 }
 
-const FAULTS: [Fault; 3] = [Fault::NotWritten, Fault::Written, Fault::WrittenDenied];
+pub const FAULTS: [Fault; 3] = [Fault::NotWritten, Fault::Written, Fault::WrittenDenied];
 
 /// A store whose calls from the `first` on fail, `count` of them, counted from arming.
-struct Faulty {
+pub struct Faulty {
     inner: RocksStore,
     calls: AtomicUsize,
     failing: std::sync::Mutex<(Range<usize>, Fault)>,
 }
 
 impl Faulty {
-    fn new(inner: RocksStore) -> Arc<Self> {
+    pub fn new(inner: RocksStore) -> Arc<Self> {
         let failing = std::sync::Mutex::new((0..0, Fault::NotWritten));
         Arc::new(Self { inner, calls: AtomicUsize::new(0), failing })
     }
 
     /// Counts from here; returns how many calls there were since the last time.
-    fn arm(&self, failing: Range<usize>, fault: Fault) -> usize {
+    pub fn arm(&self, failing: Range<usize>, fault: Fault) -> usize {
         *self.failing.lock().expect("lock") = (failing, fault);
         self.calls.swap(0, Ordering::SeqCst)
     }
@@ -124,7 +124,7 @@ impl RegistryStore for Faulty {
     }
 }
 
-fn as_caller<T>(caller: &Caller, message: T) -> Request<T> {
+pub fn as_caller<T>(caller: &Caller, message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(caller.clone());
     request
@@ -132,7 +132,7 @@ fn as_caller<T>(caller: &Caller, message: T) -> Request<T> {
 
 /// What a caller may see of a fault: that it should try again.
 #[track_caller]
-fn transient(status: &Status) {
+pub fn transient(status: &Status) {
     let refused = support::refusal(status);
     assert_eq!((refused.code, refused.reason.as_str()), (Code::Unavailable, "STORE_UNAVAILABLE"), "{status:?}");
 }
@@ -148,11 +148,12 @@ async fn retry<T, F: Future<Output = Result<T, Status>>>(what: &str, mut attempt
     panic!("{what}: not answered after five attempts");
 }
 
-fn metering_service(store: &Arc<Faulty>, folder: &std::path::Path) -> MeteringService {
+/// The metering service alone, over a store that can fail.
+pub fn metering_service(store: &Arc<Faulty>, folder: &std::path::Path, clock: Clock) -> MeteringService {
     MeteringService::new(metering_service::Config {
         store: store.clone(),
         blobs: Arc::new(FolderBlobs::open(&folder.join("certificates")).expect("blobs")),
-        clock: system_clock(),
+        clock,
         skew_secs: 300,
         stopping: tokio::sync::watch::channel(false).1,
     })
@@ -162,7 +163,7 @@ fn metering_service(store: &Arc<Faulty>, folder: &std::path::Path) -> MeteringSe
 async fn a_site_is_made_once_whatever_fails() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Faulty::new(RocksStore::open(folder.path()).expect("a store"));
-    let service = metering_service(&store, folder.path());
+    let service = metering_service(&store, folder.path(), system_clock());
     let caller = cast::exporter();
     let request = |id: &str| metering::CreateSiteRequest {
         parent: "organizations/cement-bubble".into(),

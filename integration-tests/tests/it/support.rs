@@ -167,7 +167,10 @@ impl Decoder for Bytes {
 }
 
 /// RPCs whose answer ends with the server: one message of it is enough.
-const ENDLESS: [&str; 1] = ["/touchstone.registry.v1.RegistryService/WatchCheckpoint"];
+const ENDLESS: [&str; 2] = [
+    "/touchstone.metering.v1.MeteringService/WatchCalibrationWarnings",
+    "/touchstone.registry.v1.RegistryService/WatchCheckpoint",
+];
 
 /// Calls any RPC with one message of these bytes; every message of the answer, of an endless one the first.
 pub async fn call(client: &Client, path: &str, message: Vec<u8>) -> Result<Vec<Vec<u8>>, Status> {

@@ -146,6 +146,9 @@ pub struct ListFootprintsRequest {
     /// From the answer before; opaque, bound to the other arguments, no permission.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only those whose uncertainty budget names this source, for example "calibration/D-K-1/2023-4": what rests on that certificate. A page may be short, or empty, before the last.
+    #[prost(string, tag = "4")]
+    pub source: ::prost::alloc::string::String,
 }
 /// Answer of ListFootprints.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -1315,7 +1315,7 @@ pub struct ReplaceInstrumentRequest {
     /// Last part of the new one's name: lower-case letters, digits and hyphens, 1 to 63.
     #[prost(string, tag = "2")]
     pub instrument_id: ::prost::alloc::string::String,
-    /// The new one; name, placements and replaces are ignored.
+    /// The new one, whose one placement begins at replacement_time; name and replaces are ignored.
     #[prost(message, optional, tag = "3")]
     pub instrument: ::core::option::Option<Instrument>,
     /// When the one took the place of the other.
@@ -1924,7 +1924,7 @@ pub mod metering_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Retires an instrument and registers the one that takes its place at the same location. Returns the new one. Exporters.
+        /// Retires an instrument and registers the one that takes its place. Returns the new one. Exporters.
         pub async fn replace_instrument(
             &mut self,
             request: impl tonic::IntoRequest<super::ReplaceInstrumentRequest>,
@@ -2683,7 +2683,7 @@ pub mod metering_service_server {
             &self,
             request: tonic::Request<super::MoveInstrumentRequest>,
         ) -> std::result::Result<tonic::Response<super::Instrument>, tonic::Status>;
-        /// Retires an instrument and registers the one that takes its place at the same location. Returns the new one. Exporters.
+        /// Retires an instrument and registers the one that takes its place. Returns the new one. Exporters.
         async fn replace_instrument(
             &self,
             request: tonic::Request<super::ReplaceInstrumentRequest>,

@@ -165,7 +165,7 @@ impl Columns {
             last = *second;
         }
         let compressed = (self.values.len() >= LEAST_COMPRESSED)
-            .then(|| pco::standalone::simple_compress(&self.values, &pco::ChunkConfig::default()).ok())
+            .then(|| pco::standalone::simple_compress(&self.values, &codec(&self.values)).ok())
             .flatten();
         match compressed {
             Some(compressed) => {
@@ -281,6 +281,17 @@ pub fn readings_in_force(pieces: &[Columns], known_at: i64) -> Vec<Reading> {
     known.sort_unstable_by_key(|reading| (reading.start, std::cmp::Reverse(reading.revision)));
     known.dedup_by_key(|reading| reading.start);
     known
+}
+
+/// How values are compressed. What the codec would find out by trial (two thirds of its time) is decided here: integers as
+/// they are, and differences where consecutive values lie closer to each other than to their mean. Level 4 is within 3 % of
+/// level 8 at twice the speed, on the quarter hours of a steel plant.
+fn codec(values: &[i64]) -> pco::ChunkConfig {
+    let mean = values.iter().map(|value| i128::from(*value)).sum::<i128>() / values.len().max(1) as i128;
+    let spread: i128 = values.iter().map(|value| (i128::from(*value) - mean).abs()).sum();
+    let change: i128 = values.windows(2).map(|pair| (i128::from(pair[1]) - i128::from(pair[0])).abs()).sum();
+    let delta = if change < spread { pco::DeltaSpec::TryConsecutive(1) } else { pco::DeltaSpec::NoOp };
+    pco::ChunkConfig::default().with_compression_level(4).with_mode_spec(pco::ModeSpec::Classic).with_delta_spec(delta)
 }
 
 fn in_time(second: i64) -> bool {

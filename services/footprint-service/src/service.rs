@@ -51,6 +51,12 @@ fn digests() -> Result<Part, Refusal> {
     Part::index("footprint").ok_or_else(|| Refusal::internal(DOMAIN, "the index of digests has no part"))
 }
 
+/// Whether the budget of a footprint names a source.
+fn rests_on(footprint: &wire::Footprint, source: &str) -> bool {
+    FootprintStatement::from_bytes(&footprint.statement)
+        .is_ok_and(|statement| statement.budget.iter().any(|row| row.source == source))
+}
+
 impl FootprintService {
     /// The service.
     pub fn new(config: Config) -> Self {
@@ -160,8 +166,11 @@ impl Rpc for FootprintService {
         let request = request.into_inner();
         self.own(&caller, name::SITE, "parent", &request.parent)?;
         let page = PageRequest { size: request.page_size, token: &request.page_token };
-        let (footprints, next_page_token) =
-            self.resources.list(&format!("{}/footprints", request.parent), page).await?;
+        let (mut footprints, next_page_token) =
+            self.resources.list::<wire::Footprint>(&format!("{}/footprints", request.parent), page).await?;
+        if !request.source.is_empty() {
+            footprints.retain(|footprint| rests_on(footprint, &request.source));
+        }
         Ok(Response::new(wire::ListFootprintsResponse { footprints, next_page_token }))
     }
 

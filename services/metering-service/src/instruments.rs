@@ -6,8 +6,8 @@ use proto::convert::metering as words;
 use proto::fields::Fields;
 use proto::metering as wire;
 use proto::metering::ErrorReason as Reason;
-use proto::{interval, timestamp};
-use record::instrument::{Instrument, Sha256};
+use proto::timestamp;
+use record::instrument::{Instrument, Placement, Sha256};
 use record::name;
 use runtime::error::Finish;
 use runtime::once::{Begin, Once, Outcome, check_request_id};
@@ -143,14 +143,14 @@ impl MeteringService {
         let new = format!("{site}/instruments/{}", request.instrument_id);
         let mut instrument = None;
         if let Some(message) = fields.message("instrument", &request.instrument)
-            && let Some(time) = time
+            && let Some(read) = words::instrument(&mut fields, "instrument", &new, message)
         {
-            // The place is that of the old one; it is filled in once that is read.
-            let period = Some(interval(time, None));
-            let placements = vec![wire::Placement { location: "as before".to_owned(), period }];
-            let message = wire::Instrument { placements, replaces: String::new(), ..message.clone() };
-            words::instrument(&mut fields, "instrument", &new, &message);
-            instrument = Some(message);
+            let starts = |placement: &Placement| Some(placement.start) == time && placement.end.is_none();
+            if time.is_some() && !matches!(&read.placements[..], [placement] if starts(placement)) {
+                let problem = "must be one, from replacement_time and open";
+                fields.refuse("instrument.placements", problem);
+            }
+            instrument = Some(wire::Instrument { replaces: String::new(), ..message.clone() });
         }
         fields.finish(DOMAIN)?;
         self.resources.own(&caller, name::organization(&request.name).unwrap_or(""))?;
@@ -163,12 +163,8 @@ impl MeteringService {
         };
         let now = timestamp((self.clock)());
         let time = request.replacement_time.unwrap_or_default();
-        let edit = |old: &mut wire::Instrument| {
-            end_placement(old, &time)?;
-            Ok(old.placements.last().map_or(String::new(), |placement| placement.location.clone()))
-        };
-        let answer = |old: wire::Instrument, location: String, rows: &mut Batch| {
-            instrument.placements.iter_mut().for_each(|placement| placement.location = location.clone());
+        let edit = |old: &mut wire::Instrument| end_placement(old, &time);
+        let answer = |old: wire::Instrument, (): (), rows: &mut Batch| {
             instrument.name = new.clone();
             instrument.replaces = old.name;
             instrument.create_time = Some(now);

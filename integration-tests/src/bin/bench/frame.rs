@@ -78,6 +78,14 @@ impl Figure {
     }
 }
 
+impl Figure {
+    /// A figure that could not be measured here, with the reason.
+    pub fn missing(name: &'static str, unit: &'static str, goal: Goal, reason: String) -> Self {
+        let detail = json!({ "reason": reason, "machine": machine() });
+        Figure { name, value: None, unit, goal: goal.words(), meets: None, detail }
+    }
+}
+
 fn machine() -> Value {
     let model = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         text.lines()

@@ -5,6 +5,7 @@
 
 mod cold;
 mod frame;
+mod meters;
 mod profile;
 mod register;
 mod stand;
@@ -24,10 +25,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// Figures, and what measures them together.
-const MEASURES: [(&[&str], Measure); 3] = [
+const MEASURES: [(&[&str], Measure); 7] = [
     (&["verify_online_ratio"], Measure::Verify),
     (&["register_ratio", "register_per_s"], Measure::Register),
     (&["cold_verify_ms"], Measure::Cold),
+    (&["ingest_vs_rocksdb_rows", "ingest_vs_copy", "bytes_per_reading"], Measure::Ingest),
+    (&["scan_readings_per_core_s"], Measure::Scan),
+    (&["meter_query_growth"], Measure::Growth),
+    (&["rss_ingest_mib"], Measure::Memory),
 ];
 
 #[derive(Clone, Copy)]
@@ -35,6 +40,10 @@ enum Measure {
     Verify,
     Register,
     Cold,
+    Ingest,
+    Scan,
+    Growth,
+    Memory,
 }
 
 fn main() -> ExitCode {
@@ -68,12 +77,24 @@ fn run() -> Result<(), Failed> {
     for (number, measure) in wanted.into_iter().enumerate() {
         // Each on an installation of its own: what one leaves behind is not the next one's load.
         let folder = folder.path().join(number.to_string());
-        let stand = Stand::set_up(&folder)?;
+        match measure {
+            Measure::Growth => {
+                figures.extend(meters::growth(plan, &folder)?);
+                continue;
+            }
+            Measure::Memory => {
+                figures.extend(meters::memory(plan, &folder)?);
+                continue;
+            }
+            _ => {}
+        }
+        let mut stand = Stand::set_up(&folder)?;
         if variable("PROFILE") == "1" {
             match measure {
                 Measure::Verify => verify::profile(&stand, plan)?,
                 Measure::Register => register::profile(&stand, plan)?,
-                Measure::Cold => {}
+                Measure::Ingest => meters::profile(&stand, plan)?,
+                Measure::Cold | Measure::Scan | Measure::Growth | Measure::Memory => {}
             }
             continue;
         }
@@ -81,6 +102,10 @@ fn run() -> Result<(), Failed> {
             Measure::Verify => verify::measure(&stand, plan)?,
             Measure::Register => register::measure(&stand, plan, &folder)?,
             Measure::Cold => cold::measure(&stand, plan, &folder)?,
+            Measure::Ingest => meters::measure(&mut stand, plan, &folder)?,
+            Measure::Scan => meters::scan(&stand, plan)?,
+            // Done without a stand.
+            Measure::Growth | Measure::Memory => Vec::new(),
         });
     }
     if !figures.is_empty() {

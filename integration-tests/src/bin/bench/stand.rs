@@ -21,7 +21,7 @@ use crate::Failed;
 const ORGANIZATION: &str = "cement-bubble";
 const SITE: &str = "cement-works";
 /// What the limits must not be in a measurement of speed: its only caller would meet them.
-const LIMITS: &str = "\n[limits]\ncalls_per_second = 10000000\nburst = 10000000\nin_progress = 4096\n";
+pub const LIMITS: &str = "\n[limits]\ncalls_per_second = 10000000\nburst = 10000000\nin_progress = 4096\n";
 
 /// The stand.
 pub struct Stand {

@@ -111,15 +111,22 @@ fn create(args: &CreateInstrumentArgs) -> Result<Instrument, Error> {
 }
 
 fn replace(args: &ReplaceArgs) -> Result<Instrument, Error> {
-    // Its place is that of the old one: the server fills it in.
-    let placement = Placement { location: "as before".to_owned(), start: args.at.at, end: None };
+    let server = Server::open(&args.connection)?;
+    let location = match &args.location {
+        Some(location) => location.clone(),
+        // Its place is that of the old one.
+        None => {
+            let mut placements = fetch(&server, &args.name)?.placements;
+            placements.pop().map_or_else(String::new, |last| last.location)
+        }
+    };
+    let placement = Placement { location, start: args.at.at, end: None };
     let instrument = stated(&args.device, args.by.as_deref(), Some(placement))?;
     let site = |name: &str| name.rsplit_once("/instruments/").map(|(site, _)| site.to_owned());
     if site(&instrument.name) != site(&args.name) {
         let problem = "must be at the site of the one that it replaces";
         return Err(Error::Form { violations: vec![record::instrument::Violation::new("name", problem)] });
     }
-    let server = Server::open(&args.connection)?;
     let request = wire::ReplaceInstrumentRequest {
         name: args.name.clone(),
         instrument_id: instrument.name.rsplit('/').next().unwrap_or_default().to_owned(),

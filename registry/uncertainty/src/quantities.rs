@@ -193,6 +193,11 @@ impl Quantities {
         self.any_dof
     }
 
+    /// Whether any inputs are correlated; if none are, the inputs are the independent sources.
+    pub fn are_correlated(&self) -> bool {
+        !self.clusters.is_empty()
+    }
+
     /// The stated distribution of an input.
     pub fn distribution(&self, input: usize) -> Option<&Distribution> {
         self.distributions[input].as_ref()

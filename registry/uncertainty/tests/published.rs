@@ -122,7 +122,8 @@ fn rectangular_inputs() {
     }
 }
 
-/// JCGM 101:2008, 9.4: comparison loss with correlated inputs. Table 9: x₁ = 0.010, r = 0.9: mean 150, u = 148 (in 10⁻⁶).
+/// JCGM 101:2008, 9.4: comparison loss with independent and with correlated inputs (r = 0.9), means and u in 10⁻⁶. The
+/// moments of a quadratic form are known exactly, so the printed digits are checked against them too.
 #[test]
 fn comparison_loss() {
     let run = |x1: f64, r: f64| {

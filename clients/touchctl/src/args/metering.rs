@@ -106,6 +106,9 @@ pub(crate) struct ReplaceArgs {
     /// When it did.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Time,
+    /// Metering point or spot at the site [default: that of the one it replaces].
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) location: Option<String>,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
     #[command(flatten)]

@@ -53,7 +53,7 @@ fn model(object: &mut Map<String, Value>, entry: &Entry, answer: &Propagated) {
     } else {
         answer.outputs.iter().for_each(|output| object.extend(output_of(kind, answer, output)));
     }
-    if answer.quantities.sources() != answer.quantities.names().len() {
+    if answer.quantities.are_correlated() {
         object.insert("sources".to_owned(), json!(answer.quantities.source_names()));
     }
     let notices: Vec<String> = answer.notices.iter().map(ToString::to_string).collect();
@@ -87,7 +87,7 @@ fn output_of(kind: Option<Kind>, answer: &Propagated, output: &OutputAnswer) -> 
             put("gum_first_order", json!({ "y": y, "u": u, "interval": [y - expanded, y + expanded] }));
         }
         put("budget", budget(answer, first));
-        if answer.quantities.sources() != answer.quantities.names().len() {
+        if answer.quantities.are_correlated() {
             put("source_contributions", json!(first.source_contributions()));
         }
     }

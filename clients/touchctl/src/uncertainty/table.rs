@@ -135,7 +135,7 @@ fn budget(out: &mut dyn Write, answer: &Propagated, first: &FirstOrder) -> Resul
         let share = others.iter().fold(0.0, |sum, (_, share)| sum + share);
         writeln!(out, "  and {} more with {:.1} % together", others.len(), 100.0 * share)?;
     }
-    if quantities.sources() != quantities.names().len() {
+    if quantities.are_correlated() {
         let sources = quantities.source_names();
         let all: Vec<String> = sources
             .iter()

@@ -199,6 +199,7 @@ fn distribution(
         }
         "t" | "student" | "student_t" => {
             let (mean, dof) = (mean()?, need("dof", dof, "state the degrees of freedom")?);
+            // Without a scale the stated standard uncertainty is the standard deviation, as for any distribution.
             match table.number("scale")? {
                 Some(scale) => Distribution::StudentT { mean, scale, dof },
                 None if dof > 2.0 => Distribution::student_with(mean, sd()?, dof),

@@ -30,11 +30,18 @@ enum Kind {
 #[derive(Debug, Clone)]
 pub struct ModelBuilder {
     names: Names,
-    ops: Vec<(Op, [Kind; 2])>,
+    constants: Vec<f64>,
+    /// Operands are marked with where they are counted from, until the number of constants is known.
+    ops: Vec<Op>,
     positions: Vec<u32>,
     /// Where the parser stands; zero without a text.
     pub(super) position: u32,
 }
+
+/// Marks of operands; without one they are inputs. All counts are below them: MAX_INPUTS and MAX_OPERATIONS.
+const CONSTANT: u32 = 1 << 30;
+const OPERATION: u32 = 1 << 31;
+const _: () = assert!(MAX_INPUTS + 2 * MAX_OPERATIONS < CONSTANT as usize);
 
 /// Exponents up to here are multiplied out.
 const MAX_WHOLE_POWER: f64 = 64.0;
@@ -53,7 +60,7 @@ impl ModelBuilder {
         if let Some(name) = names.duplicate() {
             return Err(ModelError::DuplicateInput { name: name.to_owned() });
         }
-        Ok(ModelBuilder { names, ops: Vec::new(), positions: Vec::new(), position: 0 })
+        Ok(ModelBuilder { names, constants: Vec::new(), ops: Vec::new(), positions: Vec::new(), position: 0 })
     }
 
     /// The names of the inputs.
@@ -167,7 +174,8 @@ impl ModelBuilder {
         if at >= MAX_OPERATIONS {
             return Err(ModelError::TooManyOperations { limit: MAX_OPERATIONS });
         }
-        self.ops.push((op, [a.0, b.0]));
+        let (a, b) = (self.marked(a), self.marked(b));
+        self.ops.push(with_slots(op, a, b));
         self.positions.push(self.position);
         // Below MAX_OPERATIONS.
         Ok(Node(Kind::Op(at as u32)))
@@ -177,7 +185,10 @@ impl ModelBuilder {
     ///
     /// # Errors
     /// [`ModelError::NoOutput`] and [`ModelError::DuplicateOutput`].
-    pub fn finish<N: Into<String>>(self, outputs: impl IntoIterator<Item = (N, Node)>) -> Result<Model, ModelError> {
+    pub fn finish<N: Into<String>>(
+        mut self,
+        outputs: impl IntoIterator<Item = (N, Node)>,
+    ) -> Result<Model, ModelError> {
         let (output_names, nodes): (Vec<String>, Vec<Node>) =
             outputs.into_iter().map(|(name, node)| (name.into(), node)).unzip();
         if output_names.is_empty() {
@@ -187,25 +198,39 @@ impl ModelBuilder {
         if let Some(name) = output_names.duplicate() {
             return Err(ModelError::DuplicateOutput { name: name.to_owned() });
         }
-        let all = self.ops.iter().flat_map(|(_, operands)| operands).chain(nodes.iter().map(|node| &node.0));
-        let mut constants: Vec<f64> =
-            all.filter_map(|kind| if let Kind::Constant(value) = kind { Some(*value) } else { None }).collect();
-        constants.sort_unstable_by(f64::total_cmp);
-        constants.dedup_by(|a, b| a.to_bits() == b.to_bits());
-        let inputs = self.names.len();
-        // All three are bounded far below u32::MAX.
-        let slot = |kind: Kind| match kind {
-            Kind::Input(index) => index,
-            // Every constant is in the list that was made of them.
-            Kind::Constant(value) => {
-                (inputs + constants.partition_point(|known| known.total_cmp(&value).is_lt())) as u32
-            }
-            Kind::Op(at) => (inputs + constants.len()) as u32 + at,
+        let outputs: Vec<u32> = nodes.into_iter().map(|node| self.marked(node)).collect();
+        let ModelBuilder { names, constants, ops, positions, .. } = self;
+        // Inputs come first, then constants, then operations.
+        let inputs = names.len();
+        let first_constant = inputs as u32;
+        let first_operation = first_constant + constants.len() as u32;
+        let slot = |marked: u32| match (marked & CONSTANT != 0, marked & OPERATION != 0) {
+            (true, _) => first_constant + (marked ^ CONSTANT),
+            (_, true) => first_operation + (marked ^ OPERATION),
+            (false, false) => marked,
         };
-        let ops = self.ops.iter().map(|(op, [a, b])| with_slots(*op, slot(*a), slot(*b))).collect();
-        let outputs = nodes.iter().map(|node| slot(node.0)).collect();
-        let tape = Tape { inputs, constants, ops, positions: self.positions, outputs };
-        Ok(Model { inputs: self.names, outputs: output_names, tape })
+        let ops = ops.into_iter().map(|op| {
+            let (a, b) = op.operands();
+            with_slots(op, slot(a), slot(b.unwrap_or(a)))
+        });
+        let outputs = outputs.into_iter().map(slot).collect();
+        let tape = Tape { inputs, ops: ops.collect(), constants, positions, outputs };
+        Ok(Model { inputs: names, outputs: output_names, tape })
+    }
+
+    /// Where a node is, with the mark of what it is counted among.
+    fn marked(&mut self, node: Node) -> u32 {
+        match node.0 {
+            Kind::Input(index) => index,
+            Kind::Op(at) => OPERATION | at,
+            Kind::Constant(value) => {
+                // The same constant twice in a row is one: as `1` in many sums.
+                if self.constants.last().is_none_or(|last| last.to_bits() != value.to_bits()) {
+                    self.constants.push(value);
+                }
+                CONSTANT | (self.constants.len() - 1) as u32
+            }
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! `touchctl readings`: files of interval readings, read, shown and sent.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::Write;
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use interval_csv::{Compression, CsvProfile, CsvReport, IntervalSeries, Stamp};
 use jiff::Timestamp;
 use quantity::{Decimal, Unit};
@@ -89,8 +89,13 @@ pub(crate) fn import(args: &ImportArgs, json: bool, world: &mut Surroundings<'_>
 
 /// Rows a second and the time left, on standard error; nothing where that is no terminal.
 fn bar(rows: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} rows, {per_sec}, {eta} left");
-    ProgressBar::new(rows as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} rows, {rate}, {eta} left");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // A terminal that takes nothing shows nothing.
+        let _shown = write!(text, "{:.0} a second", state.per_sec());
+    });
+    ProgressBar::new(rows as u64).with_style(style)
 }
 
 fn load(path: &Path) -> Result<CsvProfile, Error> {

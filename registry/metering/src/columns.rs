@@ -72,14 +72,33 @@ impl Columns {
         columns
     }
 
-    /// Adds a reading after all others in the order of this type.
-    pub(crate) fn push(&mut self, start: i64, step: u32, value: i64, revision: u32, recorded: i64) {
+    /// Packs readings of revision 0 in order of time, all recorded in one second: what bulk ingest mostly brings.
+    pub fn of_originals(readings: &[Reading], recorded: i64) -> Self {
+        let mut columns = Columns {
+            stretches: Vec::new(),
+            values: readings.iter().map(|reading| reading.value).collect(),
+            originals: readings.len(),
+            revisions: Vec::new(),
+            recorded: if readings.is_empty() { Vec::new() } else { vec![(recorded, readings.len())] },
+        };
+        for reading in readings {
+            columns.stretch(reading.start_second(), reading.duration_secs);
+        }
+        columns
+    }
+
+    fn stretch(&mut self, start: i64, step: u32) {
         match self.stretches.last_mut() {
             Some(last) if last.step == step && last.start + last.count as i64 * i64::from(step) == start => {
                 last.count += 1;
             }
             _ => self.stretches.push(Stretch { start, step, count: 1 }),
         }
+    }
+
+    /// Adds a reading after all others in the order of this type.
+    pub(crate) fn push(&mut self, start: i64, step: u32, value: i64, revision: u32, recorded: i64) {
+        self.stretch(start, step);
         self.values.push(value);
         match revision {
             0 => self.originals += 1,
@@ -370,6 +389,9 @@ mod tests {
             rows.sort_by_key(|kept| (kept.reading.revision > 0, kept.reading.start, kept.reading.revision));
             rows.dedup_by_key(|kept| (kept.reading.start, kept.reading.revision));
             let columns = Columns::new(rows.clone());
+            let originals: Vec<Reading> = rows.iter().map(|kept| kept.reading).filter(|r| r.revision == 0).collect();
+            let again = originals.iter().map(|reading| Kept { reading: *reading, recorded: 7 }).collect();
+            prop_assert_eq!(Columns::of_originals(&originals, 7), Columns::new(again));
             let read = Columns::decode(&columns.encode()).unwrap();
             prop_assert_eq!(read.kept().collect::<Vec<_>>(), rows);
             prop_assert_eq!(read, columns);

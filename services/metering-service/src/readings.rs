@@ -199,7 +199,10 @@ impl Readings {
                 scanned.map_err(error::store)?.rows.is_empty()
             };
             match is_new {
-                true => put_block(&mut rows, month, 1, now.iter().map(keep).collect())?,
+                true => {
+                    let pieces = now.chunks(PIECE_ROWS).map(|piece| Columns::of_originals(piece, recorded));
+                    put_block(&mut rows, month, 1, pieces)?;
+                }
                 false => waiting.extend(now.iter().map(keep)),
             }
         }
@@ -240,7 +243,9 @@ impl Readings {
             let generation = blocks.get(&month).map_or(0, |(generation, _)| *generation);
             new.extend(blocks.values().flat_map(|(_, pieces)| pieces).flat_map(Columns::kept));
             bytes += 10 * new.len();
-            put_block(&mut rows, month, generation + 1, new)?;
+            new.sort_unstable_by_key(|kept| (kept.reading.start, kept.reading.revision));
+            let pieces = new.chunks(PIECE_ROWS).map(|piece| Columns::new(piece.to_vec()));
+            put_block(&mut rows, month, generation + 1, pieces)?;
         }
         if rows.puts.is_empty() && waiting.len().div_ceil(PIECE_ROWS) >= tail.len() {
             return Ok(());
@@ -260,13 +265,17 @@ impl Readings {
 
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
-fn put_block(rows: &mut Batch, month: u32, generation: u32, mut kept: Vec<Kept>) -> Result<(), Refusal> {
-    kept.sort_unstable_by_key(|kept| (kept.reading.start, kept.reading.revision));
-    for (piece, kept) in kept.chunks(PIECE_ROWS).enumerate() {
+fn put_block(
+    rows: &mut Batch,
+    month: u32,
+    generation: u32,
+    pieces: impl Iterator<Item = Columns>,
+) -> Result<(), Refusal> {
+    for (piece, columns) in pieces.enumerate() {
         let piece = u16::try_from(piece).map_err(|_| damaged("a block has too many pieces"))?;
         let key = keys::reading_block(month, generation, piece);
         rows.check(Check::Absent(Namespace::ReadingBlock, key.clone()));
-        rows.put(Namespace::ReadingBlock, key, sealed(&Columns::new(kept.to_vec())));
+        rows.put(Namespace::ReadingBlock, key, sealed(&columns));
     }
     Ok(())
 }

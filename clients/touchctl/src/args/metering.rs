@@ -160,13 +160,11 @@ pub(crate) struct DeviceArgs {
     pub(crate) signing_key: Option<PathBuf>,
 }
 
-/// How a register counts.
+/// How a register counts: from zero in every interval, or on and on with rollover.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RegisterType {
-    /// From zero in every interval.
     #[default]
     Interval,
-    /// On and on, with rollover.
     Cumulative,
 }
 
@@ -386,12 +384,10 @@ pub(crate) struct ConsumptionArgs {
     pub(crate) connection: ConnectionArgs,
 }
 
-/// What becomes of what no rule lets in by itself.
+/// What becomes of what no rule lets in by itself: it is taken and stated, or an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Finding {
-    /// Taken, and stated.
     Mark,
-    /// An error.
     Refuse,
 }
 

@@ -42,10 +42,14 @@ const RULES: &[Rule] = &[
         remedy: "what changes something takes `string request_id` (AIP-155), whose comment says how long it is \
                  remembered; what reads takes none",
         find: request_ids,
-        exceptions: &[(
-            "touchstone.metering.v1.MeteringService.IngestReadings",
-            "a reading's natural key is instrument, interval start and revision: sent again, it is a duplicate",
-        )],
+        exceptions: &[
+            (
+                "touchstone.metering.v1.MeteringService.IngestReadings",
+                "a reading's natural key is instrument, interval start and revision: sent again, it is a duplicate",
+            ),
+            ("touchstone.metering.v1.MeteringService.RecordReadings", "as IngestReadings"),
+            ("touchstone.metering.v1.MeteringService.ComputeConsumption", "computes an answer and keeps nothing"),
+        ],
     },
     Rule {
         remedy: "a list takes `int32 page_size` and `string page_token`, and gives one repeated field and \
@@ -102,7 +106,13 @@ const RULES: &[Rule] = &[
     Rule {
         remedy: "a number has its unit at the end of its name (…_percent), or a field `unit` beside it",
         find: units,
-        exceptions: &[],
+        exceptions: &[
+            ("touchstone.metering.v1.CalibrationPoint.load", "in units of the instrument an hour, as it says"),
+            ("touchstone.metering.v1.CalibrationWarning.days", "the name is the unit"),
+            ("touchstone.metering.v1.GasConversion.compressibility_expanded_uncertainty", "of a ratio"),
+            ("touchstone.metering.v1.Multiplier.ratio", "a ratio"),
+            ("touchstone.metering.v1.UncertaintyContribution.contribution", "in the unit of the answer that holds it"),
+        ],
     },
     Rule {
         remedy: "a package with a service has `enum ErrorReason` in error_reason.proto; its values say the cause, \
@@ -137,10 +147,13 @@ const UNITS: &[(&str, &[&str])] = &[
     ("gj", &["GJ"]),
     ("kg", &["kg"]),
     ("kg_co2e", &["kgCO2e"]),
+    ("kpa", &["kPa"]),
+    ("celsius", &["Celsius"]),
+    ("kelvin", &["kelvin"]),
 ];
 
 /// Ends of names of numbers that have no unit.
-const RATIOS: &[&str] = &["_factor", "_share"];
+const RATIOS: &[&str] = &["_factor", "_share", "_ratio"];
 
 #[test]
 fn the_wire_keeps_its_conventions() {

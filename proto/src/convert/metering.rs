@@ -21,7 +21,6 @@ const WIRE: &[(&str, &str)] = &[
     ("register.maximum", "register_range"),
     ("register.rollover", "register_range"),
     ("signingKey", "signing_key_jwk"),
-    ("clockErrorSecs", "clock_error_seconds"),
     ("period.start", "period.start_time"),
     ("period.end", "period.end_time"),
     ("validity.start", "valid.start_time"),

@@ -52,7 +52,7 @@ pub struct Calibration {
     pub expanded_uncertainty_percent: ::core::option::Option<
         super::super::super::google::r#type::Decimal,
     >,
-    /// Coverage factor k of the expanded uncertainty; with error_percent.
+    /// Coverage factor k of that expanded uncertainty; stated with the error.
     #[prost(message, optional, tag = "9")]
     pub coverage_factor: ::core::option::Option<
         super::super::super::google::r#type::Decimal,
@@ -115,7 +115,7 @@ pub struct Inspection {
     pub seal: i32,
     /// The device's clock minus the true time, seconds; absent when it was not compared. A source of uncertainty.
     #[prost(message, optional, tag = "6")]
-    pub clock_error_seconds: ::core::option::Option<
+    pub clock_error_secs: ::core::option::Option<
         super::super::super::google::r#type::Decimal,
     >,
     /// When it was recorded here.
@@ -221,6 +221,109 @@ impl SealState {
         }
     }
 }
+/// What to do with missing readings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GapRule {
+    /// The rule.
+    #[prost(oneof = "gap_rule::Rule", tags = "1, 2, 3, 4")]
+    pub rule: ::core::option::Option<gap_rule::Rule>,
+}
+/// Nested message and enum types in `GapRule`.
+pub mod gap_rule {
+    /// Marks gaps.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Mark {}
+    /// Refuses gaps.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Refuse {}
+    /// Closes gaps by the mean of the readings beside them.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Linear {
+        /// Longest gap closed, in intervals; longer ones are an error.
+        #[prost(uint32, tag = "1")]
+        pub most_intervals: u32,
+    }
+    /// Takes a percentile of the readings at the same time of day.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Percentile {
+        /// 50 to 100.
+        #[prost(uint32, tag = "1")]
+        pub percentile: u32,
+    }
+    /// The rule.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Rule {
+        /// They add nothing; the mean of the other readings is the half-width of their uncertainty. Taken where no rule is stated.
+        #[prost(message, tag = "1")]
+        Mark(Mark),
+        /// They are an error.
+        #[prost(message, tag = "2")]
+        Refuse(Refuse),
+        /// Short gaps are closed linearly.
+        #[prost(message, tag = "3")]
+        Linear(Linear),
+        /// A high percentile of comparable intervals stands in.
+        #[prost(message, tag = "4")]
+        Percentile(Percentile),
+    }
+}
+/// What one source contributes to an uncertainty.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UncertaintyContribution {
+    /// The source, for example a calibration certificate.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    /// Its signed standard uncertainty, in the unit of the answer.
+    #[prost(message, optional, tag = "2")]
+    pub contribution: ::core::option::Option<
+        super::super::super::google::r#type::Decimal,
+    >,
+    /// Its share of the variance, percent.
+    #[prost(message, optional, tag = "3")]
+    pub share_percent: ::core::option::Option<
+        super::super::super::google::r#type::Decimal,
+    >,
+}
+/// A stretch of time without readings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Gap {
+    /// Half-open.
+    #[prost(message, optional, tag = "1")]
+    pub period: ::core::option::Option<super::super::super::google::r#type::Interval>,
+}
+/// What to do with what no rule lets in by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OnFinding {
+    /// Marked.
+    Unspecified = 0,
+    /// Taken, and stated: uncalibrated quantities with the uncertainty of as-found results or of the class; intervals across the edge of the period split by time.
+    Mark = 1,
+    /// An error.
+    Refuse = 2,
+}
+impl OnFinding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ON_FINDING_UNSPECIFIED",
+            Self::Mark => "ON_FINDING_MARK",
+            Self::Refuse => "ON_FINDING_REFUSE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ON_FINDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "ON_FINDING_MARK" => Some(Self::Mark),
+            "ON_FINDING_REFUSE" => Some(Self::Refuse),
+            _ => None,
+        }
+    }
+}
 /// Why a request was refused: the reason of google.rpc.ErrorInfo, whose domain is metering.touchstone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -255,7 +358,7 @@ pub enum ErrorReason {
     InstrumentState = 16,
     /// The record named as corrected does not exist, is of another material or instrument, or was corrected before. Correct the last correction.
     CorrectionInvalid = 17,
-    /// There is no consumption of the period under the rules asked for; the message says what stands in the way, such as a gap, a missing calibration or a unit of another kind.
+    /// There is no consumption of the period under the rules asked for; the message says what stands in the way, such as a gap, a missing calibration or a unit of another kind. Record what is missing, or ask under other rules.
     ConsumptionUndefined = 18,
 }
 impl ErrorReason {
@@ -1309,7 +1412,7 @@ pub struct MoveInstrumentRequest {
 /// Request of ReplaceInstrument.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReplaceInstrumentRequest {
-    /// The instrument that is replaced: organizations/{organization}/sites/{site}/instruments/{instrument}
+    /// organizations/{organization}/sites/{site}/instruments/{instrument}, the one that is replaced.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// Last part of the new one's name: lower-case letters, digits and hyphens, 1 to 63.
@@ -1442,52 +1545,6 @@ pub struct StreamReadingsResponse {
     #[prost(message, repeated, tag = "1")]
     pub runs: ::prost::alloc::vec::Vec<ReadingRun>,
 }
-/// What to do with missing readings.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GapRule {
-    /// The rule.
-    #[prost(oneof = "gap_rule::Rule", tags = "1, 2, 3, 4")]
-    pub rule: ::core::option::Option<gap_rule::Rule>,
-}
-/// Nested message and enum types in `GapRule`.
-pub mod gap_rule {
-    /// Marks gaps.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Mark {}
-    /// Refuses gaps.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Refuse {}
-    /// Closes gaps by the mean of the readings beside them.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Linear {
-        /// Longest gap closed, in intervals; longer ones are an error.
-        #[prost(uint32, tag = "1")]
-        pub most_intervals: u32,
-    }
-    /// Takes a percentile of the readings at the same time of day.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-    pub struct Percentile {
-        /// 50 to 100.
-        #[prost(uint32, tag = "1")]
-        pub percentile: u32,
-    }
-    /// The rule.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Rule {
-        /// They add nothing; the mean of the other readings is the half-width of their uncertainty. Taken where no rule is stated.
-        #[prost(message, tag = "1")]
-        Mark(Mark),
-        /// They are an error.
-        #[prost(message, tag = "2")]
-        Refuse(Refuse),
-        /// Short gaps are closed linearly.
-        #[prost(message, tag = "3")]
-        Linear(Linear),
-        /// A high percentile of comparable intervals stands in.
-        #[prost(message, tag = "4")]
-        Percentile(Percentile),
-    }
-}
 /// Request of ComputeConsumption.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ComputeConsumptionRequest {
@@ -1512,30 +1569,6 @@ pub struct ComputeConsumptionRequest {
     /// Unit code of the answer; the instrument's when empty. For a gas meter with gas conversions it may be one at reference conditions.
     #[prost(string, tag = "7")]
     pub unit: ::prost::alloc::string::String,
-}
-/// What one source contributes to an uncertainty.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct UncertaintyContribution {
-    /// The source, for example a calibration certificate.
-    #[prost(string, tag = "1")]
-    pub source: ::prost::alloc::string::String,
-    /// Its signed standard uncertainty, in the unit of the answer.
-    #[prost(message, optional, tag = "2")]
-    pub contribution: ::core::option::Option<
-        super::super::super::google::r#type::Decimal,
-    >,
-    /// Its share of the variance, percent.
-    #[prost(message, optional, tag = "3")]
-    pub share_percent: ::core::option::Option<
-        super::super::super::google::r#type::Decimal,
-    >,
-}
-/// A stretch of time without readings.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Gap {
-    /// Half-open.
-    #[prost(message, optional, tag = "1")]
-    pub period: ::core::option::Option<super::super::super::google::r#type::Interval>,
 }
 /// Answer of ComputeConsumption.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1606,39 +1639,6 @@ pub struct ComputeConsumptionResponse {
     pub standard_deviation: ::core::option::Option<
         super::super::super::google::r#type::Decimal,
     >,
-}
-/// What to do with what no rule lets in by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum OnFinding {
-    /// Marked.
-    Unspecified = 0,
-    /// Taken, and stated: uncalibrated quantities with the uncertainty of as-found results or of the class; intervals across the edge of the period split by time.
-    Mark = 1,
-    /// An error.
-    Refuse = 2,
-}
-impl OnFinding {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "ON_FINDING_UNSPECIFIED",
-            Self::Mark => "ON_FINDING_MARK",
-            Self::Refuse => "ON_FINDING_REFUSE",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "ON_FINDING_UNSPECIFIED" => Some(Self::Unspecified),
-            "ON_FINDING_MARK" => Some(Self::Mark),
-            "ON_FINDING_REFUSE" => Some(Self::Refuse),
-            _ => None,
-        }
-    }
 }
 /// Generated client implementations.
 pub mod metering_service_client {

@@ -181,9 +181,9 @@ pub fn inspection(fields: &mut Fields, path: &str, id: &str, message: &wire::Ins
             None
         }
     };
-    let clock = match &message.clock_error_seconds {
+    let clock = match &message.clock_error_secs {
         None => Some(None),
-        some => fields.decimal(&at(path, "clock_error_seconds"), some, |text| text.parse()).map(Some),
+        some => fields.decimal(&at(path, "clock_error_secs"), some, |text| text.parse()).map(Some),
     };
     let inspection = domain::Inspection {
         id: id.to_owned(),
@@ -210,7 +210,7 @@ pub fn to_inspection(inspection: &domain::Inspection) -> wire::Inspection {
             Some(domain::SealState::Broken) => wire::SealState::Broken,
         }
         .into(),
-        clock_error_seconds: inspection.clock_error_secs.as_ref().map(|error| decimal(error.as_str())),
+        clock_error_secs: inspection.clock_error_secs.as_ref().map(|error| decimal(error.as_str())),
         create_time: None,
     }
 }

@@ -128,8 +128,10 @@ impl Readings {
     async fn pieces_of(&self, part: &Part, from: i64, until: i64) -> Result<Vec<Columns>, Refusal> {
         // An interval belongs to the month in which it starts, and may reach into the next.
         let first = month_of(from.saturating_sub(i64::from(MAX_STEP_SECS)));
-        let blocks = self.blocks(part, first, month_of(until)).await?;
+        // The tail first: what moves into a block between the two is then seen twice, which changes nothing, and never
+        // not at all.
         let tail = self.tail(part).await?.into_iter().map(|(_, columns)| columns);
+        let blocks = self.blocks(part, first, month_of(until)).await?;
         let all = blocks.into_values().flat_map(|(_, pieces)| pieces).chain(tail);
         Ok(all.filter(|columns| !columns.misses(from, until)).collect())
     }

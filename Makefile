@@ -23,9 +23,9 @@ demo: setup ## From a reading to a verified certificate (READINGS=file.csv takes
 test: setup ## All tests (the first time builds for about 40 minutes on 2 cores)
 	$(CARGO) build --release --workspace --bins
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-		set -ex; $(CARGO) nextest run --release --workspace; $(CARGO) test --release --workspace --doc; \
+		set -ex; $(CARGO) nextest run --release --workspace --no-fail-fast; $(CARGO) test --release --workspace --doc; \
 	else \
-		set -x; $(CARGO) test --release --workspace; \
+		set -x; $(CARGO) test --release --workspace --no-fail-fast; \
 	fi
 
 bench: setup ## Measurements, to target/bench/summary.json (ONLY=name,name takes a part, QUICK=1 smaller sizes)

@@ -12,8 +12,9 @@ use proto::{decimal, interval, timestamp};
 use quantity::{Decimal, Electricity, Energy, Kind, KindName, Mass, NormalVolume, Rounding, Unit, Volume};
 use record::evidence::{InstrumentEvidence, MAX_SERIES};
 use record::instrument::{MAX_PERIOD_DAYS, Measurand, Period};
-use runtime::Refusal;
+use record::name;
 use runtime::error::Finish;
+use runtime::{Caller, Refusal};
 use tonic::{Code, Status};
 use uncertainty::{CoverageRule, Uncertain};
 
@@ -82,15 +83,17 @@ fn messages(runs: &mut dyn Iterator<Item = Run<'_>>, from: i64, until: i64) -> V
     messages
 }
 
-struct Asked {
+struct Asked<'a> {
+    organization: &'a str,
     period: Period,
     rules: Rules,
     known_at: i64,
     unit: Option<Unit>,
 }
 
-fn asked(request: &wire::ComputeConsumptionRequest) -> Result<Asked, Refusal> {
+fn asked(request: &wire::ComputeConsumptionRequest) -> Result<Asked<'_>, Refusal> {
     let mut fields = Fields::new();
+    let parts = fields.check("instrument", name::parts(name::INSTRUMENT, &request.instrument));
     let period = fields.interval("period", &request.period, true);
     let period = period.and_then(|(start, end)| Some(Period { start, end: end? }));
     if let Some(period) = &period {
@@ -138,7 +141,8 @@ fn asked(request: &wire::ComputeConsumptionRequest) -> Result<Asked, Refusal> {
     };
     fields.finish(DOMAIN)?;
     let period = period.ok_or_else(|| Refusal::internal(DOMAIN, "a period"))?;
-    Ok(Asked { period, rules: Rules { calibration, gap, edge }, known_at, unit })
+    let organization = parts.map_or("", |parts| parts[0]);
+    Ok(Asked { organization, period, rules: Rules { calibration, gap, edge }, known_at, unit })
 }
 
 fn undefined(instrument: &str, error: &MeteringError) -> Refusal {
@@ -148,9 +152,11 @@ fn undefined(instrument: &str, error: &MeteringError) -> Refusal {
 impl MeteringService {
     pub(crate) async fn consumption(
         &self,
+        caller: &Caller,
         request: &wire::ComputeConsumptionRequest,
     ) -> Result<wire::ComputeConsumptionResponse, Refusal> {
         let asked = asked(request)?;
+        self.resources.own(caller, asked.organization)?;
         let stored: wire::Instrument = self.resources.get("instrument", &request.instrument).await?;
         let found = self.instrument_evidence(&stored, asked.known_at).await?;
         let pieces = self.pieces_of(&found, &asked.period).await?;

@@ -558,8 +558,7 @@ impl Rpc for MeteringService {
         request: Request<wire::ComputeConsumptionRequest>,
     ) -> Result<Response<wire::ComputeConsumptionResponse>, Status> {
         let caller = Caller::of(&request);
-        self.own(&caller, name::INSTRUMENT, "instrument", &request.get_ref().instrument)?;
-        Ok(Response::new(self.consumption(&request.into_inner()).await?))
+        Ok(Response::new(self.consumption(&caller, &request.into_inner()).await?))
     }
 
     async fn create_weighbridge_record(

@@ -1,13 +1,19 @@
 //! Evidence × factors → footprint statement: a pure function, the same bytes on any machine.
 //!
-//! What an instrument or a weighbridge says is found by `metering`; there is no storage, network or clock here. One
-//! method is known so far, the transitional rules of CBAM. Heat and waste gas exchanged, co-product allocation,
-//! perfluorocarbons, N2O and precursors by certificate are not handled yet.
+//! What an instrument or a weighbridge says is found by `metering`; there is no storage, network or clock here.
 
-mod compute;
+mod emission;
+mod error;
+mod figure;
 mod method;
+mod network;
 mod recompute;
+mod site;
+mod statement;
 
-pub use compute::{FootprintError, compute, compute_all, compute_product};
+pub use error::FootprintError;
+pub use figure::Sources;
 pub use method::Method;
+pub use network::{Network, NotProductive};
 pub use recompute::{FirstDifference, RecomputeError, recompute};
+pub use statement::{compute, compute_all, compute_product};

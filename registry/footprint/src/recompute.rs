@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use record::evidence::Evidence;
 use record::footprint::FootprintStatement;
 use record::plant::Plant;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::compute::{FootprintError, compute_product};
+use crate::error::FootprintError;
+use crate::figure::Sources;
+use crate::statement::compute_product;
 
 /// Where a statement and its recomputation part.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,12 +33,12 @@ pub enum RecomputeError {
     Difference(#[from] FirstDifference),
 }
 
-/// Computes the statement's product from the plant and evidence again and compares every byte.
+/// Computes the statement's product from the plant and its sources again and compares every byte.
 ///
 /// # Errors
 /// [`RecomputeError`].
-pub fn recompute(statement: &FootprintStatement, plant: &Plant, evidence: &Evidence) -> Result<(), RecomputeError> {
-    let again = compute_product(plant, evidence, &statement.product.name)?;
+pub fn recompute(statement: &FootprintStatement, plant: &Plant, sources: &Sources) -> Result<(), RecomputeError> {
+    let again = compute_product(plant, sources, &statement.product.name)?;
     let (stated, recomputed) = (statement.to_bytes(), again.to_bytes());
     if stated == recomputed {
         return Ok(());

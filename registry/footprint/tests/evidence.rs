@@ -4,7 +4,7 @@
 mod cement;
 
 use cement::{PUBLISHED_DIRECT, PUBLISHED_INDIRECT, generate, plant_toml};
-use footprint::{FootprintError, RecomputeError, compute, recompute};
+use footprint::{FootprintError, RecomputeError, Sources, compute, recompute};
 use jiff::Timestamp;
 use metering::{Clock, MeteringError, accept, evidence_root};
 use quantity::Decimal;
@@ -55,7 +55,7 @@ fn cement_from_evidence_to_every_digit() {
     assert_eq!(sources.iter().filter(|s| **s == "calibration/EXAMPLE-K-0001/GEN-2022-0101").count(), 1, "{sources:?}");
     let shares: f64 = statement.budget.iter().map(|row| row.share_percent.to_f64()).sum();
     assert!((shares - 100.0).abs() < 1e-9);
-    recompute(&statement, &plant, &evidence).unwrap();
+    recompute(&statement, &plant, &Sources::new(&evidence)).unwrap();
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn evidence_is_its_bytes() {
     println!("{} bytes of evidence", bytes.len());
     let read = Evidence::from_bytes(&bytes).unwrap();
     assert_eq!(read, evidence);
-    recompute(&compute(&plant, &evidence).unwrap(), &plant, &read).unwrap();
+    recompute(&compute(&plant, &evidence).unwrap(), &plant, &Sources::new(&read)).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let spaced = text.replacen(':', ": ", 1);
     assert!(matches!(Evidence::from_bytes(spaced.as_bytes()), Err(EvidenceError::NotCanonical { .. })));
@@ -90,7 +90,7 @@ fn any_change_of_evidence_changes_the_root_and_is_found() {
     changed[4].analyses[3].sample.push('x');
     for changed in &changed {
         assert_ne!(evidence_root(changed), root);
-        match recompute(&statement, &plant, changed) {
+        match recompute(&statement, &plant, &Sources::new(changed)) {
             Err(RecomputeError::Difference(difference)) => assert_eq!(difference.path, "inputs.evidenceRoot"),
             other => panic!("{other:?}"),
         }

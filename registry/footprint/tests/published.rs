@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use footprint::{FootprintError, RecomputeError, compute, compute_all, recompute};
+use footprint::{FootprintError, RecomputeError, Sources, compute, compute_all, recompute};
 use proptest::prelude::*;
 use quantity::Decimal;
 use record::evidence::Evidence;
@@ -40,7 +40,7 @@ fn a_statement_is_its_bytes() {
     assert!(matches!(FootprintStatement::from_bytes(spaced.as_bytes()), Err(StatementError::NotCanonical { .. })));
     let unknown = text.replacen("{\"format\"", "{\"extra\":1,\"format\"", 1);
     assert!(matches!(FootprintStatement::from_bytes(unknown.as_bytes()), Err(StatementError::Schema { .. })));
-    let other = text.replacen("touchstone-footprint-1", "touchstone-footprint-2", 1);
+    let other = text.replacen("touchstone-footprint-2", "touchstone-footprint-3", 1);
     assert!(matches!(FootprintStatement::from_bytes(other.as_bytes()), Err(StatementError::Format { .. })));
 }
 
@@ -49,10 +49,10 @@ fn recomputing_names_the_first_difference() {
     let plant = Plant::from_toml(CEMENT).unwrap();
     let evidence = Evidence::empty(plant.site.clone(), plant.period);
     let mut statement = compute(&plant, &evidence).unwrap();
-    recompute(&statement, &plant, &evidence).unwrap();
+    recompute(&statement, &plant, &Sources::new(&evidence)).unwrap();
     statement.total.value = "0.9".parse().unwrap();
     statement.site.push('x');
-    match recompute(&statement, &plant, &evidence) {
+    match recompute(&statement, &plant, &Sources::new(&evidence)) {
         Err(RecomputeError::Difference(difference)) => assert_eq!(difference.path, "site"),
         other => panic!("{other:?}"),
     }
@@ -180,7 +180,7 @@ fn every_published_example() {
     let mut checked = 0;
     for example in file["examples"].as_array().unwrap() {
         let plant = Plant::from_toml(&plant_file(example)).unwrap_or_else(|error| panic!("{error}"));
-        let statements = compute_all(&plant, &Evidence::empty(plant.site.clone(), plant.period)).unwrap();
+        let statements = compute_all(&plant, &Sources::new(&Evidence::empty(plant.site.clone(), plant.period))).unwrap();
         for (statement, expected) in statements.iter().zip(example["expected_products"].as_array().unwrap()) {
             for (found, key) in [
                 (&statement.direct.value, "see_direct"),
@@ -223,7 +223,7 @@ fn plant_files_are_refused_by_line_and_path() {
         &[&format!("line {}", coal + 4), "stream[1]"],
     );
     refused(("value = 88000", "value = -88000"), &["stream[1].activity.value", "below zero"]);
-    refused(("unit = \"tCO2/TJ\"", "unit = \"tCO2/MWh\""), &["stream[1].emission_factor.unit", "CO2e per electricity"]);
+    refused(("unit = \"tCO2/TJ\"", "unit = \"tCO2/MWh\""), &["stream[1].emission_factor.unit", "CO2 per electricity"]);
     refused(("value = 15, unit", "value = 115, unit"), &["stream[2].biomass_share", "at most 1"]);
     refused(("process = \"Cement Bubble\"", "process = \"Clinker\""), &["stream[0].process", "no process \"Clinker\""]);
     refused(
@@ -274,7 +274,7 @@ fn processes_that_feed_one_another() {
     let head = CEMENT.split("# activity").next().unwrap();
     let text = format!("{head}{}{}", process("x", 100, "y", 50), process("y", 200, "x", 25));
     let plant = Plant::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
-    let found = compute_all(&plant, &Evidence::empty(plant.site.clone(), plant.period)).unwrap();
+    let found = compute_all(&plant, &Sources::new(&Evidence::empty(plant.site.clone(), plant.period))).unwrap();
     for (statement, expected) in found.iter().zip([16.0 / 7.0, 18.0 / 7.0]) {
         assert!((statement.direct.value.to_f64() / expected - 1.0).abs() < 1e-14);
         let parts: f64 = statement.breakdown.iter().map(|row| row.value.to_f64()).sum();
@@ -308,7 +308,7 @@ proptest! {
         }
         bytes.truncate(cut.max(1000));
         if let Ok(plant) = Plant::from_bytes(&bytes) {
-            let _ = compute_all(&plant, &Evidence::empty(plant.site.clone(), plant.period));
+            let _ = compute_all(&plant, &Sources::new(&Evidence::empty(plant.site.clone(), plant.period)));
         }
     }
 

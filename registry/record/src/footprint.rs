@@ -11,7 +11,7 @@ use crate::instrument::{Period, Sha256};
 pub const MAX_BYTES: usize = 4 << 20;
 
 /// Value of the `format` member.
-pub const FORMAT: &str = "touchstone-footprint-1";
+pub const FORMAT: &str = "touchstone-footprint-2";
 
 /// What a product's footprint is, by which rules, and on what it rests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +37,12 @@ pub struct FootprintStatement {
     pub indirect: ResultValue,
     /// Direct and indirect emissions per functional unit.
     pub total: ResultValue,
+    /// Electricity used along the chain, per functional unit.
+    pub electricity: Amount,
     /// What the total is made of: the parts add up to it.
     pub breakdown: Vec<BreakdownRow>,
+    /// What is stated beside the total and is no part of it: biogenic carbon.
+    pub beside: Vec<BreakdownRow>,
     /// Uncertainty budget of the total, largest contribution first.
     pub budget: Vec<BudgetRow>,
     /// Quality of the data behind the total.
@@ -125,6 +129,20 @@ pub enum Stage {
     PrecursorElectricity,
 }
 
+/// Where carbon comes from, or what the emissions are of (ISO 14067:2018, 7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Fossil carbon, and gases that hold none.
+    Fossil,
+    /// Biogenic carbon.
+    Biogenic,
+    /// Change of land use.
+    LandUse,
+    /// Transport.
+    Transport,
+}
+
 /// One part of the total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -133,12 +151,19 @@ pub struct BreakdownRow {
     pub stage: Stage,
     /// Process it arises in.
     pub process: String,
-    /// Stream, precursor, or `electricity`.
+    /// Stream, precursor, exchange, or `electricity`.
     pub source: String,
-    /// Emissions per functional unit.
+    /// Gas, by its formula; `CO2e` where the figure does not tell gases apart.
+    pub gas: String,
+    /// Origin.
+    pub origin: Origin,
+    /// Emissions per functional unit, in the unit of the total.
     pub value: Decimal,
     /// Share of the total, in percent.
     pub share_percent: Decimal,
+    /// What the emissions are of, per functional unit: fuel, material, electricity, precursor. Absent where emissions are
+    /// measured or stated as such.
+    pub activity: Option<Amount>,
 }
 
 /// One source of uncertainty.
@@ -147,8 +172,12 @@ pub struct BreakdownRow {
 pub struct BudgetRow {
     /// Id of the source: a certificate, a resolution, an analysis, a stated figure.
     pub source: String,
-    /// Signed contribution to the total, in the unit of the total.
+    /// Signed contribution to the total, in the unit of the total: the sum of the two below.
     pub contribution: Decimal,
+    /// Signed contribution to direct emissions.
+    pub direct: Decimal,
+    /// Signed contribution to indirect emissions.
+    pub indirect: Decimal,
     /// Share of the variance, in percent.
     pub share_percent: Decimal,
     /// Contribution relative to the total, in percent.
@@ -168,6 +197,8 @@ pub struct DataQuality {
     pub calibration_coverage_share: Decimal,
     /// Share of the total whose activity rests on evidence, or on a stated figure marked as measured.
     pub primary_data_share: Decimal,
+    /// Share of the direct emissions that rests on default values.
+    pub default_value_share: Decimal,
 }
 
 /// Decision rule (JCGM 106:2012, 8).
@@ -222,6 +253,20 @@ pub struct InputDigests {
     pub evidence_root: Sha256,
     /// SHA-256 of the plant file.
     pub plant_file: Sha256,
+    /// SHA-256 of each supplier's statement used, in the order of the plant file.
+    pub supplier_statements: Vec<Sha256>,
+    /// Tables that figures were taken from, by name.
+    pub tables: Vec<TableReference>,
+}
+
+/// A table of factors or default values, by name and digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TableReference {
+    /// Name and edition.
+    pub name: String,
+    /// SHA-256 of its file.
+    pub digest: Sha256,
 }
 
 /// Why bytes are no footprint statement.

@@ -1,0 +1,163 @@
+//! Why there is no footprint: each error names the stream, process or precursor, and the remedy.
+
+use metering::MeteringError;
+use quantity::{DecimalError, KindName, QuantityError};
+use record::instrument::{Period, Sha256, Violation};
+use uncertainty::UncertaintyError;
+
+/// Why there is no footprint.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FootprintError {
+    /// The plant names a method that is not known.
+    #[error("method {found:?} is not known; known: {}", .known.join(", "))]
+    UnknownMethod {
+        /// Method found.
+        found: String,
+        /// Methods known.
+        known: Vec<String>,
+    },
+    /// The evidence is that of another site.
+    #[error("the evidence is of site {evidence:?}, the plant file of {plant:?}")]
+    OtherSite {
+        /// Site of the evidence.
+        evidence: String,
+        /// Site of the plant file.
+        plant: String,
+    },
+    /// The evidence is that of another period.
+    #[error("the evidence is of {evidence}, the plant file of {plant}")]
+    OtherPeriod {
+        /// Period of the evidence.
+        evidence: Period,
+        /// Period of the plant file.
+        plant: Period,
+    },
+    /// The evidence breaks its own rules.
+    #[error("evidence: {}", .violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Evidence {
+        /// What is wrong.
+        violations: Vec<Violation>,
+    },
+    /// The plant has no product of this name, or several where one was not chosen.
+    #[error("choose one product: {}", .known.join(", "))]
+    Product {
+        /// Products of the plant.
+        known: Vec<String>,
+    },
+    /// The evidence does not give a figure.
+    #[error("{path}: {source}")]
+    Metering {
+        /// Stream, process or precursor, and the figure.
+        path: String,
+        /// Why.
+        source: MeteringError,
+    },
+    /// A figure has a unit of another kind.
+    #[error("{path}: {source}")]
+    Quantity {
+        /// Stream, process or precursor, and the figure.
+        path: String,
+        /// The mismatch.
+        source: QuantityError,
+    },
+    /// A figure cannot come from where the plant file takes it.
+    #[error("{path}: {expected} cannot be taken from {from}")]
+    WrongSource {
+        /// Stream, process or precursor, and the figure.
+        path: String,
+        /// Kind needed.
+        expected: KindName,
+        /// Instrument, material or analyses.
+        from: &'static str,
+    },
+    /// A calorific value is missing, or stands beside an activity in units of energy.
+    #[error("{path}: a net calorific value is needed for a mass or volume of fuel, and only there")]
+    CalorificValue {
+        /// Stream.
+        path: String,
+    },
+    /// A process produced nothing.
+    #[error("process {process:?} produced nothing in the period: emissions per tonne have no meaning")]
+    NoProduction {
+        /// Process.
+        process: String,
+    },
+    /// A share above one, or another figure outside its range.
+    #[error("{path}: {value} is outside 0 to 1")]
+    Share {
+        /// Stream and the figure.
+        path: String,
+        /// Value found.
+        value: f64,
+    },
+    /// An allocation has nothing to divide by: every output has a weight of zero.
+    #[error("process {process:?}: the weights of its outputs sum to zero: nothing can be shared by them")]
+    Allocation {
+        /// Process.
+        process: String,
+    },
+    /// Shares that do not sum to one, where they are known only from the evidence or a table.
+    #[error("process {process:?}: the shares of its outputs sum to {sum}, not to 1")]
+    Shares {
+        /// Process.
+        process: String,
+        /// Sum found.
+        sum: f64,
+    },
+    /// A coefficient and an intensity of anode effects that do not belong together, or a missing efficiency.
+    #[error("{path}: {problem}")]
+    AnodeEffects {
+        /// Stream.
+        path: String,
+        /// What does not fit, and the remedy.
+        problem: &'static str,
+    },
+    /// A supplier's statement was not given.
+    #[error("precursor {precursor:?}: the statement with SHA-256 {sha256} was not given; add its file")]
+    NoStatement {
+        /// Precursor.
+        precursor: String,
+        /// Digest in the plant file.
+        sha256: Sha256,
+    },
+    /// A supplier's statement is by another set of warming potentials.
+    #[error(
+        "precursor {precursor:?}: the statement is by {found}, the method by {expected}; ask the supplier for one by {expected}"
+    )]
+    OtherGwpSet {
+        /// Precursor.
+        precursor: String,
+        /// Set of the statement.
+        found: String,
+        /// Set of the method.
+        expected: String,
+    },
+    /// A supplier's statement rests on this plant file, or on itself.
+    #[error("precursor {precursor:?}: the statement rests on this very plant file: precursors cannot be circular")]
+    Circular {
+        /// Precursor.
+        precursor: String,
+    },
+    /// Processes take from each other at least what they make.
+    #[error("process {process:?} is in a loop that consumes at least what it produces; check the amounts")]
+    Loop {
+        /// Process.
+        process: String,
+    },
+    /// A number left the range in which it can be stated.
+    #[error("{path}: {source}")]
+    Range {
+        /// Which number.
+        path: String,
+        /// Why it cannot be stated.
+        source: DecimalError,
+    },
+    /// A value or uncertainty is not finite, or divided by zero.
+    #[error("{path}: {source}")]
+    Uncertainty {
+        /// Which figure.
+        path: String,
+        /// Why.
+        source: UncertaintyError,
+    },
+}

@@ -1,0 +1,319 @@
+//! A plant with everything that does not depend on the product: processes, their outputs, and the network between them.
+
+use metering::evidence_root;
+use quantity::{Co2e, ElectricityPerMass, Energy, EnergyPerMass, Kind, Mass, Ratio};
+use record::footprint::{InputDigests, Stage};
+use record::plant::{Allocation, Embedded, Plant, Process, Product};
+use uncertainty::{Measured, Uncertain};
+
+use crate::emission::Emission;
+use crate::error::FootprintError;
+use crate::figure::{Figure, Reader, Sources};
+use crate::method::Method;
+use crate::network::{Network, NotProductive};
+
+/// A plant, its processes and its network.
+pub(crate) struct Site<'a> {
+    pub plant: &'a Plant,
+    pub method: Method,
+    /// What each process emits in the period, in the order of the file.
+    pub emissions: Vec<Vec<Emission>>,
+    pub nodes: Vec<Node<'a>>,
+    pub inputs: InputDigests,
+    network: Network,
+    /// Consumer, supplier, and tonnes of the supplier per tonne of the consumer.
+    entries: Vec<(usize, usize, Uncertain)>,
+    /// Of a tonne of each node, with all that goes into it: direct, indirect, electricity in MWh.
+    embedded: [Vec<f64>; 3],
+}
+
+/// An output of a process: what the network is made of.
+pub(crate) struct Node<'a> {
+    pub name: &'a str,
+    /// Place of its process.
+    pub process: usize,
+    pub amount: Figure<Mass>,
+    /// Its share of the process; none where it takes all.
+    share: Option<Uncertain>,
+    /// Per tonne, of the process itself and its precursors: direct, indirect.
+    own: [Uncertain; 2],
+}
+
+impl Node<'_> {
+    /// What falls on a tonne of this output from a figure of its process.
+    pub fn per_tonne(&self, figure: &Uncertain) -> Result<Uncertain, uncertainty::UncertaintyError> {
+        let amount = self.amount.quantity.uncertain();
+        match &self.share {
+            None => figure.over(amount),
+            Some(share) => (figure * share).over(amount),
+        }
+    }
+}
+
+/// A part of the emissions that a tonne of product carries.
+pub(crate) struct Part<'s> {
+    pub process: &'s str,
+    pub emission: &'s Emission,
+    /// Tonnes of CO2e per tonne of product.
+    pub value: f64,
+    /// What one unit in the period is per tonne of product.
+    pub per_tonne: f64,
+}
+
+impl<'a> Site<'a> {
+    pub fn new(plant: &'a Plant, sources: &'a Sources<'a>) -> Result<Self, FootprintError> {
+        let method = Method::find(&plant.method).ok_or_else(|| FootprintError::UnknownMethod {
+            found: plant.method.clone(),
+            known: Method::all().into_iter().map(|method| method.id).collect(),
+        })?;
+        let evidence = sources.evidence;
+        if evidence.site != plant.site {
+            return Err(FootprintError::OtherSite { evidence: evidence.site.clone(), plant: plant.site.clone() });
+        }
+        if evidence.period != plant.period {
+            return Err(FootprintError::OtherPeriod { evidence: evidence.period, plant: plant.period });
+        }
+        let violations = evidence.violations();
+        if !violations.is_empty() {
+            return Err(FootprintError::Evidence { violations });
+        }
+        let reader = Reader { plant, sources, method: &method };
+        let emissions = emissions(&reader)?;
+        let mut nodes = Vec::new();
+        for (place, process) in plant.processes.iter().enumerate() {
+            nodes.extend(outputs(&reader, place, process, &emissions[place])?);
+        }
+        let entries = entries(&reader, &nodes)?;
+        let in_loop = |error: NotProductive| FootprintError::Loop { process: nodes[error.node].name.to_owned() };
+        let values: Vec<_> = entries.iter().map(|(to, from, amount)| (*to, *from, amount.value())).collect();
+        let network = Network::new(nodes.len(), &values).map_err(in_loop)?;
+        let electricity = |node: &Node| {
+            let mwh = emissions[node.process].iter().fold(0.0, |sum, emission| sum + emission.electricity_mwh);
+            let mwh: Measured<quantity::Electricity> = Measured::from_base(Uncertain::exact(mwh));
+            node.per_tonne(mwh.uncertain()).map(|mwh| mwh.value()).map_err(|source| range(node.name, source))
+        };
+        let own = [
+            nodes.iter().map(|node| node.own[0].value()).collect::<Vec<_>>(),
+            nodes.iter().map(|node| node.own[1].value()).collect(),
+            nodes.iter().map(electricity).collect::<Result<_, _>>()?,
+        ];
+        let mut embedded: [Vec<f64>; 3] = Default::default();
+        for (sum, own) in embedded.iter_mut().zip(&own) {
+            *sum = network.embedded(own).map_err(in_loop)?;
+        }
+        let supplier_statements = plant.precursors.iter().filter_map(|precursor| match precursor.embedded {
+            Embedded::Statement { sha256 } => Some(sha256),
+            _ => None,
+        });
+        let inputs = InputDigests {
+            evidence_root: evidence_root(evidence),
+            plant_file: plant.digest,
+            supplier_statements: supplier_statements.collect(),
+            tables: Vec::new(),
+        };
+        Ok(Site { plant, method, emissions, nodes, inputs, network, entries, embedded })
+    }
+
+    /// The node of a product.
+    pub fn node(&self, product: &Product) -> Option<usize> {
+        self.nodes.iter().position(|node| node.name == product.process)
+    }
+
+    /// What a tonne of this node needs of every node, itself included.
+    pub fn needs(&self, node: usize) -> Result<Vec<f64>, FootprintError> {
+        let in_loop = |error: NotProductive| FootprintError::Loop { process: self.nodes[error.node].name.to_owned() };
+        self.network.needs(node).map_err(in_loop)
+    }
+
+    /// Direct and indirect emissions embedded in a tonne of this node, with uncertainty to first order: of
+    /// x = (I − A)⁻¹ b, dx = λ · (db + dA x) with the needs λ.
+    pub fn results(&self, node: usize, needs: &[f64]) -> [Uncertain; 2] {
+        [0, 1].map(|kind| {
+            let embedded = &self.embedded[kind];
+            let own = self.nodes.iter().zip(needs).filter(|(_, need)| **need != 0.0);
+            let own = own.map(|(node, need)| (&node.own[kind], *need));
+            let taken = self.entries.iter().map(|(to, from, amount)| (amount, needs[*to] * embedded[*from]));
+            let terms: Vec<_> = own.chain(taken).collect();
+            Uncertain::first_order(embedded[node], &terms)
+        })
+    }
+
+    /// Electricity along the chain, in MWh per tonne of this node.
+    pub fn electricity(&self, node: usize) -> ElectricityPerMass {
+        ElectricityPerMass::from_base(self.embedded[2][node])
+    }
+
+    /// What the emissions of a tonne of product are made of.
+    pub fn parts(&self, needs: &[f64]) -> Result<Vec<Part<'_>>, FootprintError> {
+        let mut parts = Vec::new();
+        for (node, need) in self.nodes.iter().zip(needs).filter(|(_, need)| **need != 0.0) {
+            let process = self.plant.processes[node.process].name.as_str();
+            let one = node.per_tonne(&Uncertain::exact(1.0)).map_err(|source| range(node.name, source))?.value();
+            for emission in &self.emissions[node.process] {
+                let value = node.per_tonne(&Uncertain::exact(emission.co2e.quantity().base()));
+                let value = need * value.map_err(|source| range(node.name, source))?.value();
+                parts.push(Part { process, emission, value, per_tonne: need * one });
+            }
+        }
+        Ok(parts)
+    }
+}
+
+fn range(name: &str, source: uncertainty::UncertaintyError) -> FootprintError {
+    FootprintError::Uncertainty { path: format!("process {name:?}"), source }
+}
+
+/// What each process emits: its streams or what is attributed to it, its electricity, its precursors, what it hands on
+/// and what it is handed.
+fn emissions(reader: &Reader) -> Result<Vec<Vec<Emission>>, FootprintError> {
+    let plant = reader.plant;
+    let mut all = Vec::with_capacity(plant.processes.len());
+    for process in &plant.processes {
+        let name = &process.name;
+        let mut found = Vec::new();
+        for stream in plant.streams.iter().filter(|stream| stream.process.as_ref() == Some(name)) {
+            found.extend(reader.stream(stream)?);
+        }
+        if let Some(attributed) = &process.attributed_emissions {
+            let path = format!("process {name:?} attributed emissions");
+            let figure: Figure<Co2e> = reader.figure(&path, attributed, None)?;
+            found.push(Emission {
+                stage: Stage::Direct,
+                source: "attributed emissions".to_owned(),
+                gas: figure.gas,
+                origin: record::footprint::Origin::Fossil,
+                co2e: figure.quantity,
+                activity: None,
+                electricity_mwh: 0.0,
+                data: figure.data,
+            });
+        }
+        if let Some(used) = &process.electricity {
+            found.push(reader.electricity(name, used)?);
+        }
+        for exchange in &plant.exchanges {
+            let (gives, takes) = (exchange.from.as_ref() == Some(name), exchange.to.as_ref() == Some(name));
+            if takes {
+                found.push(reader.exchange(exchange)?);
+            } else if gives {
+                let handed = reader.exchange(exchange)?;
+                let zero = Measured::exact(Co2e::from_base(0.0));
+                // What is handed on is made here: it leaves the direct emissions, whatever it is.
+                found.push(Emission {
+                    stage: Stage::Direct,
+                    co2e: zero - handed.co2e,
+                    activity: handed.activity.map(|(amount, unit)| (-amount, unit)),
+                    electricity_mwh: 0.0,
+                    source: handed.source,
+                    ..handed
+                });
+            }
+        }
+        for precursor in &plant.precursors {
+            for used in precursor.uses.iter().filter(|used| used.process == *name) {
+                found.extend(reader.precursor(precursor, &used.amount)?);
+            }
+        }
+        all.push(found);
+    }
+    Ok(all)
+}
+
+/// The outputs of a process with what falls on a tonne of each.
+fn outputs<'a>(
+    reader: &Reader,
+    place: usize,
+    process: &'a Process,
+    emissions: &[Emission],
+) -> Result<Vec<Node<'a>>, FootprintError> {
+    let mut sums = [Uncertain::exact(0.0), Uncertain::exact(0.0)];
+    for emission in emissions.iter().filter(|emission| emission.counts()) {
+        sums[usize::from(!is_direct(emission.stage))] += emission.co2e.uncertain();
+    }
+    let name = &process.name;
+    let mut amounts = Vec::new();
+    let mut weights = Vec::new();
+    for output in &process.outputs {
+        let of = if output.name == *name { format!("process {name:?}") } else { format!("output {:?}", output.name) };
+        let amount = reader.production(&format!("{of} production"), &output.name, &output.amount)?;
+        let mass = &amount.quantity;
+        let weight = match (process.allocation, &output.weight) {
+            (Allocation::Whole, _) => None,
+            (Allocation::Energy, Some(content)) => {
+                let content: Figure<EnergyPerMass> = reader.figure(&format!("{of} energy content"), content, None)?;
+                let energy: Measured<Energy> = mass * &content.quantity;
+                Some(energy.into_uncertain())
+            }
+            (Allocation::Economic, Some(price)) => {
+                let price: Figure<Ratio> = reader.figure(&format!("{of} price"), price, None)?;
+                let value: Measured<Mass> = mass * &price.quantity;
+                Some(value.into_uncertain())
+            }
+            (Allocation::Stated, Some(share)) => {
+                Some(reader.share(&format!("{of} share"), share, None)?.into_uncertain())
+            }
+            _ => Some(mass.uncertain().clone()),
+        };
+        amounts.push(amount);
+        weights.push(weight);
+    }
+    let shares = shares(process, weights)?;
+    let mut nodes = Vec::new();
+    for ((output, amount), share) in process.outputs.iter().zip(amounts).zip(shares) {
+        let mut node = Node {
+            name: &output.name,
+            process: place,
+            amount,
+            share,
+            own: [Uncertain::exact(0.0), Uncertain::exact(0.0)],
+        };
+        for (own, sum) in [0, 1].into_iter().zip(&sums) {
+            node.own[own] = node.per_tonne(sum).map_err(|source| range(&output.name, source))?;
+        }
+        nodes.push(node);
+    }
+    Ok(nodes)
+}
+
+pub(crate) fn is_direct(stage: Stage) -> bool {
+    matches!(stage, Stage::Direct | Stage::PrecursorDirect)
+}
+
+/// Weights as shares of their sum. Stated shares are taken as they are: the plant file's sum to one exactly.
+fn shares(process: &Process, weights: Vec<Option<Uncertain>>) -> Result<Vec<Option<Uncertain>>, FootprintError> {
+    const LEAST_SUM: f64 = 1e-12;
+    let mut sum = Uncertain::exact(0.0);
+    for weight in weights.iter().flatten() {
+        sum += weight;
+    }
+    match process.allocation {
+        Allocation::Whole => Ok(weights),
+        Allocation::Stated => match (sum.value() - 1.0).abs() <= LEAST_SUM {
+            true => Ok(weights),
+            false => Err(FootprintError::Shares { process: process.name.clone(), sum: sum.value() }),
+        },
+        _ => {
+            let share = |weight: Option<Uncertain>| weight.map(|weight| weight.over(&sum)).transpose();
+            let shares = weights.into_iter().map(share).collect::<Result<_, _>>();
+            shares.map_err(|_| FootprintError::Allocation { process: process.name.clone() })
+        }
+    }
+}
+
+fn entries(reader: &Reader, nodes: &[Node]) -> Result<Vec<(usize, usize, Uncertain)>, FootprintError> {
+    let mut entries = Vec::new();
+    for (consumer, node) in nodes.iter().enumerate() {
+        let process = &reader.plant.processes[node.process];
+        for input in &process.inputs {
+            let path = format!("process {:?} input from {:?}", process.name, input.process);
+            let amount: Figure<Mass> = reader.figure(&path, &input.amount, None)?;
+            let per_tonne = node.per_tonne(amount.quantity.uncertain());
+            let per_tonne = per_tonne.map_err(|source| FootprintError::Uncertainty { path, source })?;
+            // The plant file names only outputs of its own.
+            if let Some(supplier) = nodes.iter().position(|node| node.name == input.process) {
+                entries.push((consumer, supplier, per_tonne));
+            }
+        }
+    }
+    Ok(entries)
+}

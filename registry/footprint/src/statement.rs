@@ -1,0 +1,268 @@
+//! From a site to the statement of a product.
+
+use quantity::{Co2ePerMass, Decimal, Kind, Mass, Rounding, Unit};
+use record::evidence::Evidence;
+use record::footprint::{
+    Amount, BreakdownRow, BudgetRow, DataQuality, Decision, DecisionResult, DecisionRule, FORMAT, FootprintStatement,
+    ProductReference, ResultValue,
+};
+use record::instrument::Sha256;
+use record::plant::{LimitFor, LimitRule, Plant, Product};
+use uncertainty::{CoverageRule, Limit, Outcome, Uncertain, decide};
+
+use crate::error::FootprintError;
+use crate::figure::Sources;
+use crate::site::{Node, Part, Site, is_direct};
+
+/// Budget lines of a statement; what is beyond is joined in one line.
+const MAX_BUDGET_ROWS: usize = 200;
+
+/// The footprint of the plant's only product, from evidence alone.
+///
+/// # Errors
+/// [`FootprintError`]; [`FootprintError::Product`] where the plant has several.
+pub fn compute(plant: &Plant, evidence: &Evidence) -> Result<FootprintStatement, FootprintError> {
+    match &plant.products[..] {
+        [product] => compute_product(plant, &Sources::new(evidence), &product.name),
+        _ => Err(no_such_product(plant)),
+    }
+}
+
+/// The footprint of the product of this name.
+///
+/// # Errors
+/// [`FootprintError`].
+pub fn compute_product(plant: &Plant, sources: &Sources, product: &str) -> Result<FootprintStatement, FootprintError> {
+    let product = plant.product(product).ok_or_else(|| no_such_product(plant))?;
+    Site::new(plant, sources)?.statement(product)
+}
+
+/// The footprints of all products, in the order of the plant file.
+///
+/// # Errors
+/// [`FootprintError`].
+pub fn compute_all(plant: &Plant, sources: &Sources) -> Result<Vec<FootprintStatement>, FootprintError> {
+    let site = Site::new(plant, sources)?;
+    plant.products.iter().map(|product| site.statement(product)).collect()
+}
+
+fn no_such_product(plant: &Plant) -> FootprintError {
+    FootprintError::Product { known: plant.products.iter().map(|product| product.name.clone()).collect() }
+}
+
+impl Site<'_> {
+    fn statement(&self, product: &Product) -> Result<FootprintStatement, FootprintError> {
+        let index = self.node(product).ok_or_else(|| no_such_product(self.plant))?;
+        let node = &self.nodes[index];
+        let needs = self.needs(index)?;
+        let results = self.results(index, &needs);
+        let [direct, indirect] = &results;
+        let total = direct.clone() + indirect.clone();
+        let parts = self.parts(&needs)?;
+        let rows = |counted: bool| {
+            let rows = parts.iter().filter(|part| part.emission.counts() == counted);
+            rows.map(|part| self.row(part, total.value())).collect::<Result<_, FootprintError>>()
+        };
+        Ok(FootprintStatement {
+            format: FORMAT.to_owned(),
+            method: self.method.reference(),
+            product: ProductReference {
+                cn_code: product.cn_code.clone(),
+                name: product.name.clone(),
+                process: product.process.clone(),
+                category: self.plant.processes[node.process].category.clone(),
+            },
+            site: self.plant.site.clone(),
+            period: self.plant.period,
+            functional_unit: product.functional_unit.clone(),
+            production: Amount {
+                value: self.number("production", node.amount.quantity.quantity().base())?,
+                unit: Mass::BASE,
+            },
+            direct: self.result("direct", direct)?,
+            indirect: self.result("indirect", indirect)?,
+            total: self.result("total", &total)?,
+            electricity: Amount {
+                value: self.number("electricity", self.electricity(index).base())?,
+                unit: Unit::MegawatthourPerTonne,
+            },
+            breakdown: rows(true)?,
+            beside: rows(false)?,
+            budget: self.budget(&results, &total)?,
+            quality: self.quality(node, &parts)?,
+            decision: self.decision(direct, &total)?,
+            inputs: self.inputs.clone(),
+            rounding: self.method.rounding,
+        })
+    }
+
+    fn number(&self, path: &str, value: f64) -> Result<Decimal, FootprintError> {
+        round(path, value, self.method.rounding)
+    }
+
+    fn result(&self, path: &str, value: &Uncertain) -> Result<ResultValue, FootprintError> {
+        let number = |value| self.number(path, value);
+        let value = value.clone().finite();
+        let value = value.map_err(|source| FootprintError::Uncertainty { path: path.to_owned(), source })?;
+        let coverage = value.coverage(CoverageRule::Student95);
+        Ok(ResultValue {
+            value: number(value.value())?,
+            unit: Co2ePerMass::BASE,
+            standard_uncertainty: number(coverage.standard_uncertainty)?,
+            expanded_uncertainty: number(coverage.expanded)?,
+            coverage_factor: number(coverage.factor)?,
+            effective_degrees_of_freedom: coverage.effective_dof.map(number).transpose()?,
+        })
+    }
+
+    fn row(&self, part: &Part, whole: f64) -> Result<BreakdownRow, FootprintError> {
+        let emission = part.emission;
+        let share = if whole == 0.0 { 0.0 } else { part.value / whole * 100.0 };
+        let activity = emission.activity.map(|(amount, unit)| {
+            Ok(Amount { value: self.number("breakdown activity", amount * part.per_tonne)?, unit })
+        });
+        Ok(BreakdownRow {
+            stage: emission.stage,
+            process: part.process.to_owned(),
+            source: emission.source.clone(),
+            gas: emission.gas.map_or("CO2e", quantity::Gas::formula).to_owned(),
+            origin: emission.origin,
+            value: self.number("breakdown", part.value)?,
+            share_percent: self.number("breakdown share", share)?,
+            activity: activity.transpose()?,
+        })
+    }
+
+    fn quality(&self, node: &Node, parts: &[Part]) -> Result<DataQuality, FootprintError> {
+        let (mut all, mut primary) = (0.0, 0.0);
+        let (mut direct, mut default) = (0.0, 0.0);
+        let (mut measured, mut calibrated) = (0.0, 0.0);
+        let (mut missing_secs, mut metered_secs) = (0, 0);
+        for part in parts.iter().filter(|part| part.emission.counts()) {
+            let (weight, data) = (part.value.abs(), part.emission.data);
+            all += weight;
+            primary += weight * data.primary;
+            if is_direct(part.emission.stage) {
+                direct += part.value;
+                default += part.value * data.default;
+            }
+            if let Some(share) = data.calibrated_share {
+                measured += weight;
+                calibrated += weight * share;
+            }
+            missing_secs += data.missing_secs;
+            metered_secs += data.metered_secs;
+        }
+        // Every emission is divided by the production: it weighs as much as all of them.
+        let production = node.amount.data;
+        if let Some(share) = production.calibrated_share {
+            measured += all;
+            calibrated += all * share;
+        }
+        missing_secs += production.missing_secs;
+        metered_secs += production.metered_secs;
+        let ratio = |part: f64, whole: f64, none: f64| if whole > 0.0 { part / whole } else { none };
+        Ok(DataQuality {
+            gap_share: self.number("gap share", ratio(missing_secs as f64, metered_secs as f64, 0.0))?,
+            calibration_coverage_share: self.number("calibration coverage", ratio(calibrated, measured, 1.0))?,
+            primary_data_share: self.number("primary data share", ratio(primary, all, 0.0))?,
+            default_value_share: self.number("default value share", ratio(default, direct, 0.0))?,
+        })
+    }
+
+    fn decision(&self, direct: &Uncertain, total: &Uncertain) -> Result<Option<Decision>, FootprintError> {
+        let Some(limit) = &self.plant.limit else { return Ok(None) };
+        let (of, value) = match limit.result {
+            LimitFor::Direct => ("direct", direct),
+            LimitFor::Total => ("total", total),
+        };
+        let bound = self.method.gwp_set.read::<Co2ePerMass>(&limit.value, limit.unit);
+        let bound = bound.map_err(|source| FootprintError::Quantity { path: "limit".to_owned(), source })?;
+        let (rule, stated) = match &limit.rule {
+            LimitRule::Simple => (uncertainty::DecisionRule::Simple, DecisionRule::Simple),
+            LimitRule::Guarded { multiple } => (
+                uncertainty::DecisionRule::Guarded { multiple: multiple.to_f64() },
+                DecisionRule::Guarded { multiple: multiple.clone() },
+            ),
+        };
+        let verdict = decide(value, Limit::Upper(bound.base()), rule);
+        Ok(Some(Decision {
+            of: of.to_owned(),
+            limit: Amount { value: limit.value.clone(), unit: limit.unit },
+            limit_source: limit.source.clone(),
+            rule: stated,
+            probability_of_conformity: probability(verdict.probability_of_conformity)?,
+            result: match verdict.outcome {
+                Outcome::Conforms => DecisionResult::Conforms,
+                Outcome::DoesNotConform => DecisionResult::DoesNotConform,
+                Outcome::Inconclusive => DecisionResult::Inconclusive,
+            },
+        }))
+    }
+
+    fn budget(&self, results: &[Uncertain; 2], total: &Uncertain) -> Result<Vec<BudgetRow>, FootprintError> {
+        let number = |value: f64| self.number("budget", value);
+        let mut lines = total.budget();
+        // Shares below 1e-30 of the whole say nothing, and need not fit a plain decimal.
+        let u = total.standard_uncertainty();
+        lines.retain(|line| line.contribution.abs() > u * 1e-15);
+        let rest = if lines.len() > MAX_BUDGET_ROWS { lines.split_off(MAX_BUDGET_ROWS - 1) } else { Vec::new() };
+        let part = |kind: usize, line: &uncertainty::BudgetLine| {
+            let found = results[kind].contributions().get(&line.source).map_or(0.0, |contribution| contribution.u);
+            // As above.
+            if found.abs() > u * 1e-15 { found } else { 0.0 }
+        };
+        let mut rows: Vec<BudgetRow> = lines
+            .iter()
+            .map(|line| {
+                Ok(BudgetRow {
+                    source: self.source(&line.source.to_string()),
+                    contribution: number(line.contribution)?,
+                    direct: number(part(0, line))?,
+                    indirect: number(part(1, line))?,
+                    share_percent: number(line.share_percent)?,
+                    relative_percent: number(line.relative_percent)?,
+                    degrees_of_freedom: line.dof.map(number).transpose()?,
+                })
+            })
+            .collect::<Result<_, FootprintError>>()?;
+        if !rest.is_empty() {
+            let root = |of: &dyn Fn(&uncertainty::BudgetLine) -> f64| {
+                rest.iter().fold(0.0, |sum, line| sum + of(line) * of(line)).sqrt()
+            };
+            let contribution = root(&|line| line.contribution);
+            let relative = if total.value() == 0.0 { 0.0 } else { contribution / total.value() * 100.0 };
+            rows.push(BudgetRow {
+                source: format!("others ({})", rest.len()),
+                contribution: number(contribution)?,
+                direct: number(root(&|line| part(0, line)))?,
+                indirect: number(root(&|line| part(1, line)))?,
+                share_percent: number(rest.iter().fold(0.0, |sum, line| sum + line.share_percent))?,
+                relative_percent: number(relative)?,
+                degrees_of_freedom: None,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// The id of a source as the statement writes it. Where the plant file has a salt, ids are digests, except of what is
+    /// public anyway: factor editions and suppliers' own statements.
+    fn source(&self, id: &str) -> String {
+        let public = ["factor/", "statement/", "salted/", "default/"].iter().any(|prefix| id.starts_with(prefix));
+        match &self.plant.salt {
+            Some(salt) if !public => format!("salted/{}", Sha256::of(format!("{salt}\n{id}").as_bytes())),
+            _ => id.to_owned(),
+        }
+    }
+}
+
+fn round(path: &str, value: f64, rule: Rounding) -> Result<Decimal, FootprintError> {
+    Decimal::rounded(value, rule).map_err(|source| FootprintError::Range { path: path.to_owned(), source })
+}
+
+/// A probability to twelve decimal places: what is smaller is not known better, and a tail of 1e-300 has no decimal.
+fn probability(value: f64) -> Result<Decimal, FootprintError> {
+    let path = "probability of conformity";
+    let scaled = (value.clamp(0.0, 1.0) * 1e12).round_ties_even();
+    round(path, scaled / 1e12, Rounding::SignificantDigits(12))
+}

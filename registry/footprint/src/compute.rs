@@ -2,7 +2,7 @@
 
 use metering::{Consumption, MeteringError, analysis_mean, consumption, evidence_root, material_flow};
 use quantity::{
-    Carbon, CarbonPerMass, Co2e, Co2ePerCarbon, Co2ePerElectricity, Co2ePerEnergy, Co2ePerMass, Decimal, DecimalError,
+    Carbon, CarbonPerMass, Co2PerCarbon, Co2e, Co2ePerElectricity, Co2ePerEnergy, Co2ePerMass, Decimal, DecimalError,
     Electricity, ElectricityPerMass, Energy, EnergyPerMass, EnergyPerNormalVolume, Kind, KindName, Mass, NormalVolume,
     QuantityError, Ratio, Rounding,
 };
@@ -263,7 +263,8 @@ impl Reader<'_> {
             }
             Input::Analyses { material } => {
                 let property = property.ok_or_else(|| wrong("analyses"))?;
-                let quantity = analysis_mean(self.evidence, material, property).map_err(metering)?;
+                let quantity =
+                    analysis_mean(self.evidence, material, property, self.method.gwp_set).map_err(metering)?;
                 Ok(Figure { quantity, origin: Origin::not_measured(true) })
             }
         }
@@ -271,7 +272,8 @@ impl Reader<'_> {
 
     fn stated<K: Kind>(&self, path: &str, stated: &Stated) -> Result<Figure<K>, FootprintError> {
         let read = |value: &Decimal| {
-            K::from_decimal(value, stated.unit)
+            let gwp = self.method.gwp_set;
+            gwp.read::<K>(value, stated.unit)
                 .map(Kind::base)
                 .map_err(|source| FootprintError::Quantity { path: path.to_owned(), source })
         };
@@ -326,8 +328,9 @@ impl Reader<'_> {
                 let content: Figure<CarbonPerMass> =
                     self.figure(&at("carbon content"), carbon_content, Some(Property::CarbonContent))?;
                 let carbon: Measured<Carbon> = &activity.quantity * &content.quantity;
-                let per_carbon = Co2ePerCarbon::from_base(self.method.co2_per_carbon.to_f64());
-                (&carbon * &Measured::exact(per_carbon), biomass_share, activity.origin)
+                let per_carbon = Co2PerCarbon::from_base(self.method.co2_per_carbon.to_f64());
+                let emissions = (&carbon * &Measured::exact(per_carbon)).co2e(self.method.gwp_set);
+                (emissions, biomass_share, activity.origin)
             }
         };
         let emissions = match biomass {

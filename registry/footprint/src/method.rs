@@ -1,7 +1,7 @@
 //! Methods: versioned data, named by digest in every statement.
 
 use metering::{CalibrationRule, EdgeRule, GapRule, Rules};
-use quantity::{Decimal, Rounding};
+use quantity::{Decimal, GwpSet, Rounding};
 use record::footprint::MethodReference;
 use record::instrument::Sha256;
 use serde::Deserialize;
@@ -20,7 +20,7 @@ pub struct Method {
     /// Scheme, by URI.
     pub scheme: String,
     /// Set of global warming potentials.
-    pub gwp_set: String,
+    pub gwp_set: GwpSet,
     /// Set of emission factors; `plant` when the plant file states them.
     pub factor_set: String,
     /// What results refer to.
@@ -76,7 +76,7 @@ impl Method {
             id: self.id.clone(),
             version: self.version.clone(),
             digest: self.digest,
-            gwp_set: self.gwp_set.clone(),
+            gwp_set: self.gwp_set.to_string(),
             factor_set: self.factor_set.clone(),
         }
     }

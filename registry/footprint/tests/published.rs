@@ -223,7 +223,7 @@ fn plant_files_are_refused_by_line_and_path() {
         &[&format!("line {}", coal + 4), "stream[1]"],
     );
     refused(("value = 88000", "value = -88000"), &["stream[1].activity.value", "below zero"]);
-    refused(("unit = \"tCO2/TJ\"", "unit = \"tCO2/MWh\""), &["stream[1].emission_factor.unit", "CO2e per electricity"]);
+    refused(("unit = \"tCO2/TJ\"", "unit = \"tCO2/MWh\""), &["stream[1].emission_factor.unit", "CO2 per electricity"]);
     refused(("value = 15, unit", "value = 115, unit"), &["stream[2].biomass_share", "at most 1"]);
     refused(("process = \"Cement Bubble\"", "process = \"Clinker\""), &["stream[0].process", "no process \"Clinker\""]);
     refused(

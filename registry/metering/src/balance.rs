@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quantity::{Decimal, Kind, Mass, Unit};
+use quantity::{Decimal, GwpSet, Kind, Mass, Unit};
 use record::evidence::{Evidence, FLOW_UNIT, Flow, InstrumentEvidence};
 use record::reading::{Property, StockRecord};
 use uncertainty::{Measured, SourceId, Uncertain};
@@ -115,6 +115,7 @@ pub fn analysis_mean<K: Kind>(
     evidence: &Evidence,
     material: &str,
     property: Property,
+    gwp: GwpSet,
 ) -> Result<Measured<K>, MeteringError> {
     let found: Vec<_> = evidence
         .analyses
@@ -130,12 +131,12 @@ pub fn analysis_mean<K: Kind>(
     for analysis in &found {
         let what = || format!("analysis {}", analysis.id);
         let wrap = |source| MeteringError::Unit { what: what(), source };
-        let (scale, exponent) = K::scale(analysis.unit).map_err(wrap)?;
+        let (scale, exponent) = gwp.scale::<K>(analysis.unit).map_err(wrap)?;
         coefficient = Some(coefficient.map_or(scale, |c: f64| if c == scale { c } else { f64::NAN }));
         let (mantissa, places) = analysis.value.scaled();
         numbers.push((mantissa, places + exponent));
-        inexact += K::from_decimal(&analysis.value, analysis.unit).map_err(wrap)?.base();
-        let expanded = K::from_decimal(&analysis.expanded_uncertainty, analysis.unit).map_err(wrap)?.base();
+        inexact += gwp.read::<K>(&analysis.value, analysis.unit).map_err(wrap)?.base();
+        let expanded = gwp.read::<K>(&analysis.expanded_uncertainty, analysis.unit).map_err(wrap)?.base();
         let u = expanded / analysis.coverage_factor.to_f64() / count;
         let source = SourceId::new(format!("analysis/{}/{}", analysis.laboratory_accreditation, analysis.id));
         let wrap = |source| MeteringError::Uncertainty { what: what(), source };
@@ -156,17 +157,21 @@ fn mass(value: &Decimal, unit: Unit, what: &str) -> Result<f64, MeteringError> {
         .map_err(|source| MeteringError::Unit { what: what.to_owned(), source })
 }
 
-/// A mass as mantissa and exponent in tonnes; all units of mass differ from it by powers of ten.
+/// A mass as mantissa and exponent in tonnes. The coefficient of every unit of mass is a whole number, so this is exact.
 fn tonnes(value: &Decimal, unit: Unit, what: &str) -> Result<(i128, i32), MeteringError> {
-    let (_, shift) = Mass::scale(unit).map_err(|source| MeteringError::Unit { what: what.to_owned(), source })?;
+    let (coefficient, shift) =
+        Mass::scale(unit).map_err(|source| MeteringError::Unit { what: what.to_owned(), source })?;
     let (mantissa, exponent) = value.scaled();
+    let mantissa =
+        mantissa.checked_mul(coefficient as i128).ok_or_else(|| MeteringError::Range { what: what.to_owned() })?;
     Ok((mantissa, exponent + shift))
 }
 
 /// How many register units a mass is, rounded to the nearest: only corrections and uncertainty use it.
 fn multiple(mantissa: i128, exponent: i32, scale: &InstrumentEvidence) -> Option<i128> {
-    let (_, shift) = Mass::scale(scale.instrument.unit).ok()?;
+    let (coefficient, shift) = Mass::scale(scale.instrument.unit).ok()?;
     let (step, step_exponent) = scale.instrument.resolution.scaled();
+    let step = step.checked_mul(coefficient as i128)?;
     let difference = exponent - (step_exponent + shift);
     let power = 10i128.checked_pow(difference.unsigned_abs())?;
     let (mantissa, step) =

@@ -310,6 +310,48 @@ fn a_volume_of_gas_becomes_one_at_reference_conditions() {
 }
 
 #[test]
+fn loads_in_pounds_are_summed_exactly() {
+    let mut scale = hours(vec![]);
+    scale.series.clear();
+    scale.instrument.unit = Unit::Pound;
+    scale.instrument.measurand = Measurand::Mass;
+    scale.instrument.resolution = decimal("20");
+    let load = |id: &str, net: &str, unit| WeighbridgeRecord {
+        id: id.to_owned(),
+        instrument: scale.instrument.name.clone(),
+        material: "coal".to_owned(),
+        time: time("2023-03-01T08:00:00Z"),
+        direction: Direction::In,
+        net: decimal(net),
+        unit,
+        corrects: None,
+    };
+    let stock = |id: &str, time| StockRecord {
+        id: id.to_owned(),
+        material: "coal".to_owned(),
+        time,
+        mass: decimal("100"),
+        unit: Unit::Tonne,
+        expanded_uncertainty: decimal("0"),
+        coverage_factor: decimal("2"),
+        corrects: None,
+    };
+    let mut evidence = Evidence::empty("organizations/o/sites/s", day());
+    evidence.weighbridge =
+        vec![load("1", "40000", Unit::Pound), load("2", "20", Unit::ShortTon), load("3", "10", Unit::Tonne)];
+    evidence.stocks = vec![stock("a", day().start), stock("b", day().end)];
+    evidence.instruments = vec![scale];
+    assert_eq!(evidence.violations(), []);
+    let consumed = material_flow(&evidence, "coal", Flow::Consumed, MARK).unwrap();
+    // 40,000 lb and 20 short tons are 18.1436948 t each (1 lb = 0.45359237 kg).
+    assert_eq!(consumed.registered.to_f64(), 46.287_389_6);
+    let sources = consumed.quantity.uncertain().contributions();
+    let calibration = sources.iter().find(|(source, _)| source.as_str().starts_with("calibration/")).unwrap().1;
+    // The scale counts whole steps of 20 lb: 2000 and 2000 of them, and 1102 for 10 t.
+    assert!((calibration.u - 5102.0 * 20.0 * 0.000_453_592_37 * 0.002).abs() < 1e-9, "{}", calibration.u);
+}
+
+#[test]
 fn a_balance_adds_up_and_shares_its_errors() {
     let mut scale = hours(vec![]);
     scale.series.clear();

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::rounding::Rounding;
+
 /// Longest decimal text: room for 38 significant digits beside the zeros that place them.
 pub const MAX_DECIMAL_LEN: usize = 80;
 
@@ -136,18 +138,30 @@ impl Decimal {
         }
         let value = if value == 0.0 { 0.0 } else { value };
         let text = format!("{value}");
-        match text.parse() {
-            Err(DecimalError::TooLong { .. } | DecimalError::TooManyDigits { .. }) => Err(DecimalError::OutOfRange),
-            other => other,
-        }
+        out_of_range(text.parse())
     }
 
-    /// `value` rounded once by `rule`, without trailing zeros.
+    /// `value` rounded once by `rule`. Significant digits are written without trailing zeros, decimal places with all of
+    /// them.
+    ///
+    /// # Errors
+    /// [`DecimalError::NotFinite`], [`DecimalError::OutOfRange`].
     pub fn rounded(value: f64, rule: Rounding) -> Result<Self, DecimalError> {
         if !value.is_finite() {
             return Err(DecimalError::NotFinite);
         }
-        let Rounding::SignificantDigits(digits) = rule;
+        let text = match rule {
+            Rounding::SignificantDigits(digits) => return Self::significant(value, digits),
+            // `{}` with a precision rounds the exact binary value, ties to even.
+            Rounding::DecimalPlaces(places) => format!("{value:.*}", usize::from(places.min(Rounding::MAX_DIGITS))),
+        };
+        // What rounds to zero has no sign.
+        let zero = !text.bytes().any(|b| (b'1'..=b'9').contains(&b));
+        let text = if zero { text.trim_start_matches('-') } else { &text };
+        out_of_range(text.parse())
+    }
+
+    fn significant(value: f64, digits: u8) -> Result<Self, DecimalError> {
         let digits = usize::from(digits.clamp(1, Rounding::MAX_DIGITS));
         // `{:e}` with a precision rounds the exact binary value, ties to even.
         let text = format!("{value:.*e}", digits - 1);
@@ -162,10 +176,7 @@ impl Decimal {
             mantissa /= 10;
             exponent += 1;
         }
-        match Self::from_scaled(mantissa, exponent) {
-            Err(DecimalError::TooLong { .. } | DecimalError::TooManyDigits { .. }) => Err(DecimalError::OutOfRange),
-            other => other,
-        }
+        out_of_range(Self::from_scaled(mantissa, exponent))
     }
 
     /// Whether the value is below zero.
@@ -181,6 +192,14 @@ impl Decimal {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A number that does not fit is out of range, whoever asked for its digits.
+fn out_of_range(decimal: Result<Decimal, DecimalError>) -> Result<Decimal, DecimalError> {
+    match decimal {
+        Err(DecimalError::TooLong { .. } | DecimalError::TooManyDigits { .. }) => Err(DecimalError::OutOfRange),
+        other => other,
     }
 }
 
@@ -253,59 +272,6 @@ impl<'de> Deserialize<'de> for Decimal {
     }
 }
 
-/// How a result becomes the decimal that is signed: once, at the end, by a rule with a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rounding {
-    /// So many significant decimal digits of the exact binary value, ties to even.
-    SignificantDigits(u8),
-}
-
-impl Rounding {
-    /// More digits than this say nothing about a binary64.
-    pub const MAX_DIGITS: u8 = 17;
-
-    /// The rule of every statement so far: 16 significant digits, ties to even.
-    pub const STATEMENT: Rounding = Rounding::SignificantDigits(16);
-}
-
-impl fmt::Display for Rounding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Rounding::SignificantDigits(digits) = self;
-        write!(f, "half-even-{digits}-significant-digits")
-    }
-}
-
-/// A rounding rule whose name is not known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown rounding rule {name:?}; known: half-even-N-significant-digits, N from 1 to 17")]
-pub struct UnknownRounding {
-    /// The name found.
-    pub name: String,
-}
-
-impl FromStr for Rounding {
-    type Err = UnknownRounding;
-
-    fn from_str(name: &str) -> Result<Self, UnknownRounding> {
-        (1..=Self::MAX_DIGITS)
-            .map(Rounding::SignificantDigits)
-            .find(|rule| rule.to_string() == name)
-            .ok_or_else(|| UnknownRounding { name: name.chars().take(64).collect() })
-    }
-}
-
-impl Serialize for Rounding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Rounding {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,8 +319,23 @@ mod tests {
         assert_eq!(Decimal::rounded(f64::NAN, rule), Err(DecimalError::NotFinite));
         assert_eq!(Decimal::rounded(1e300, rule), Err(DecimalError::OutOfRange));
         assert_eq!(Decimal::rounded(f64::MIN_POSITIVE, rule), Err(DecimalError::OutOfRange));
-        assert_eq!(rule.to_string().parse(), Ok(rule));
-        assert!("half-up".parse::<Rounding>().is_err());
+    }
+
+    #[test]
+    fn decimal_places_keep_their_zeros() {
+        for (value, places, text) in [
+            (0.125, 2, "0.12"),
+            (0.375, 2, "0.38"),
+            (2.5, 0, "2"),
+            (1.0, 3, "1.000"),
+            (-0.001, 2, "0.00"),
+            (-0.006, 2, "-0.01"),
+            (1e20, 1, "100000000000000000000.0"),
+        ] {
+            assert_eq!(Decimal::rounded(value, Rounding::DecimalPlaces(places)).unwrap().as_str(), text);
+        }
+        assert_eq!(Decimal::rounded(1e30, Rounding::DecimalPlaces(17)), Err(DecimalError::OutOfRange));
+        assert_eq!(Decimal::rounded(f64::INFINITY, Rounding::DecimalPlaces(1)), Err(DecimalError::NotFinite));
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
-use quantity::{Decimal, KindName, Unit};
+use quantity::{Decimal, Gas, KindName, Unit};
 use toml::de::{DeTable, DeValue};
 
 use crate::evidence::Flow;
@@ -360,6 +360,10 @@ const CALORIFIC: Kinds = &[KindName::EnergyPerMass, KindName::EnergyPerNormalVol
 const SHARE: Kinds = &[KindName::Ratio];
 // Units of electricity are units of energy until the kind is known.
 const ELECTRICITY: Kinds = &[KindName::Energy];
+// Factors to CO2 are as good as factors to CO2e here: the method's set of global warming potentials joins them.
+const FUEL_FACTOR: Kinds = &[KindName::Co2ePerEnergy, KindName::GasPerEnergy(Gas::Co2)];
+const PROCESS_FACTOR: Kinds = &[KindName::Co2ePerMass, KindName::GasPerMass(Gas::Co2)];
+const GRID_FACTOR: Kinds = &[KindName::Co2ePerElectricity, KindName::GasPerElectricity(Gas::Co2)];
 
 struct Table<'t, 'i> {
     map: &'t DeTable<'i>,
@@ -675,7 +679,7 @@ impl Reader<'_> {
                     &["name", "process", "method", "activity", "emission_factor", "conversion_factor", "biomass_share"],
                 );
                 let activity = self.input(table, "activity", ACTIVITY, false);
-                let emission_factor = self.input(table, "emission_factor", &[KindName::Co2ePerMass], false);
+                let emission_factor = self.input(table, "emission_factor", PROCESS_FACTOR, false);
                 let conversion_factor = self.optional_input(table, "conversion_factor", SHARE, false);
                 let biomass_share = self.share(table, "biomass_share");
                 Some(StreamKind::Process {
@@ -717,7 +721,7 @@ impl Reader<'_> {
         );
         let activity = self.input(table, "activity", FUEL, false);
         let net_calorific_value = self.optional_input(table, "net_calorific_value", CALORIFIC, false);
-        let emission_factor = self.input(table, "emission_factor", &[KindName::Co2ePerEnergy], false);
+        let emission_factor = self.input(table, "emission_factor", FUEL_FACTOR, false);
         let oxidation_factor = self.share(table, "oxidation_factor");
         let biomass_share = self.share(table, "biomass_share");
         // The calorific value must be per the unit of the activity, where both units are known from the file.
@@ -793,7 +797,7 @@ impl Reader<'_> {
         let electricity = self.table(table, "electricity")?;
         self.close(&electricity, &["amount", "factor"]);
         let amount = self.input(&electricity, "amount", kinds, false);
-        let factor = self.input(&electricity, "factor", &[KindName::Co2ePerElectricity], false);
+        let factor = self.input(&electricity, "factor", GRID_FACTOR, false);
         Some(ElectricityUse { amount: amount?, factor: factor? })
     }
 
@@ -818,7 +822,7 @@ impl Reader<'_> {
         self.close(table, &["name", "category", "see_direct", "electricity", "uses"]);
         let name = self.string(table, "name");
         let category = self.string(table, "category");
-        let see_direct = self.input(table, "see_direct", &[KindName::Co2ePerMass], false);
+        let see_direct = self.input(table, "see_direct", PROCESS_FACTOR, false);
         let electricity = self.electricity(table, &[KindName::ElectricityPerMass]);
         let uses = self.process_inputs(table, "uses");
         Some(Precursor { name: name?, category: category?, see_direct: see_direct?, electricity, uses })

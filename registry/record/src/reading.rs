@@ -2,7 +2,7 @@
 //! report that says what became of each row.
 
 use jiff::Timestamp;
-use quantity::{Decimal, Kind, KindName, Unit};
+use quantity::{Decimal, Gas, Kind, KindName, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::{Period, Sha256, Violation, mass_unit, positive, text};
@@ -237,7 +237,12 @@ impl Property {
     pub fn kinds(self) -> &'static [KindName] {
         match self {
             Property::NetCalorificValue => &[KindName::EnergyPerMass, KindName::EnergyPerNormalVolume],
-            Property::EmissionFactor => &[KindName::Co2ePerEnergy, KindName::Co2ePerMass],
+            Property::EmissionFactor => &[
+                KindName::Co2ePerEnergy,
+                KindName::Co2ePerMass,
+                KindName::GasPerEnergy(Gas::Co2),
+                KindName::GasPerMass(Gas::Co2),
+            ],
             Property::CarbonContent => &[KindName::CarbonPerMass],
             Property::BiomassShare | Property::OxidationFactor => &[KindName::Ratio],
         }

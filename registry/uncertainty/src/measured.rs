@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::{Add, AddAssign, Mul, Sub};
 
-use quantity::{Kind, Over, Times};
+use quantity::{GwpSet, Kind, OfGas, Over, Species, Times};
 
 use crate::value::{Uncertain, UncertaintyError};
 
@@ -52,6 +52,13 @@ impl<K: Kind> Measured<K> {
     }
 }
 
+impl<Q: OfGas> Measured<Q> {
+    /// A mass of gas, or a factor to one, in CO2e by a named set, whose values are taken without uncertainty.
+    pub fn co2e(&self, set: GwpSet) -> Measured<Q::InCo2e> {
+        Measured::from_base(self.uncertain.scale(set.gwp(Q::Species::GAS)))
+    }
+}
+
 impl<L: Times<R>, R: Kind> Mul<&Measured<R>> for &Measured<L> {
     type Output = Measured<L::Product>;
 
@@ -91,7 +98,8 @@ impl<K: Kind> Sub for Measured<K> {
 mod tests {
     use super::*;
     use crate::value::SourceId;
-    use quantity::{Co2e, Co2ePerEnergy, EnergyPerMass, Mass};
+    use quantity::species::Ch4;
+    use quantity::{Co2e, Co2ePerEnergy, EnergyPerMass, GasPerEnergy, Mass, MassOf};
 
     #[test]
     fn a_stream_keeps_kind_and_sources() {
@@ -103,5 +111,17 @@ mod tests {
         assert_eq!(emissions.quantity().base(), 209_000.0);
         assert!((emissions.uncertain().standard_uncertainty() - 2_090.0).abs() < 1e-9);
         assert_eq!(emissions.uncertain().contributions().len(), 3);
+    }
+
+    #[test]
+    fn a_gas_keeps_its_sources_in_co2e() {
+        let u = |value, source, u| Uncertain::new(value, SourceId::new(source), u, None).unwrap();
+        let heat: Measured<quantity::Energy> = Measured::from_base(u(2_000.0, "meter", 20.0));
+        let factor: Measured<GasPerEnergy<Ch4>> = Measured::from_base(u(0.001, "factor", 0.0005));
+        let methane: Measured<MassOf<Ch4>> = &heat * &factor;
+        let emissions: Measured<Co2e> = methane.co2e(GwpSet::AR5);
+        assert!((emissions.quantity().base() - 0.056).abs() < 1e-15);
+        let relative = emissions.uncertain().standard_uncertainty() / emissions.quantity().base();
+        assert!((relative - (0.01f64 * 0.01 + 0.25).sqrt()).abs() < 1e-12);
     }
 }

@@ -339,6 +339,7 @@ pub async fn compute(
         plant_toml: plant_toml.into(),
         request_id: new_request_id(),
         product: String::new(),
+        supplier_statements: Vec::new(),
     };
     let made = client.footprint().compute_footprint(request).await.map_err(ClientError::from)?.into_inner();
     let statement = FootprintStatement::from_bytes(&made.statement).map_err(|e| WorldError(e.to_string()))?;
@@ -399,8 +400,9 @@ pub async fn recompute(client: &Client, application: &str) -> Result<Recomputed,
     let evidence_bytes = evidence.len();
     let evidence = Evidence::from_bytes(&evidence).map_err(|e| wrong(&e))?;
     let plant = Plant::from_bytes(&plant_toml).map_err(|e| wrong(&e))?;
-    ::footprint::recompute(&statement, &plant, &evidence).map_err(|e| wrong(&e))?;
-    let again = ::footprint::compute_product(&plant, &evidence, &statement.product.name).map_err(|e| wrong(&e))?;
+    let sources = ::footprint::Sources::new(&evidence);
+    ::footprint::recompute(&statement, &plant, &sources).map_err(|e| wrong(&e))?;
+    let again = ::footprint::compute_product(&plant, &sources, &statement.product.name).map_err(|e| wrong(&e))?;
     Ok(Recomputed { plant_toml, digest: again.digest().0, statement, evidence_bytes })
 }
 

@@ -437,6 +437,7 @@ fn dependents(trial: &Trial) -> Vec<Dependent> {
                     footprint_id: id,
                     plant_toml: plant.clone(),
                     product: String::new(),
+                    supplier_statements: Vec::new(),
                     request_id: new_request_id(),
                 };
                 runtime.block_on(async { Ok(client.footprint().compute_footprint(request).await.map(drop)?) })

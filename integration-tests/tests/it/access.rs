@@ -399,6 +399,7 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
                 plant_toml: told.plant_toml.clone(),
                 request_id: id(),
                 product: String::new(),
+                supplier_statements: Vec::new(),
             }
             .encode_to_vec(),
         ),
@@ -460,6 +461,7 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
         plant_toml: plant,
         request_id: id(),
         product: String::new(),
+        supplier_statements: Vec::new(),
     };
     let refused = refused_call(&rival, &format!("{prints}/ComputeFootprint"), &request).await;
     assert_eq!(refused.fields, ["plant_toml"]);

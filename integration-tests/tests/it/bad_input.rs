@@ -407,6 +407,7 @@ async fn unknown_names_are_not_found() {
                 plant_toml: cement::plant_toml(ORGANIZATION, SITE_ID),
                 request_id: new_request_id(),
                 product: String::new(),
+                supplier_statements: Vec::new(),
             }
             .encode_to_vec(),
         ),
@@ -629,6 +630,7 @@ async fn every_change_happens_once() {
         plant_toml: told.plant_toml.clone(),
         request_id: id(),
         product: String::new(),
+        supplier_statements: Vec::new(),
     };
     once(c, &exporter, format!("{FOOTPRINT}/ComputeFootprint"), compute, |r| r.plant_toml.push('\n')).await;
     let found = exporter
@@ -760,6 +762,7 @@ async fn a_plant_file_is_told_every_problem_by_line() {
         plant_toml,
         request_id: new_request_id(),
         product: String::new(),
+        supplier_statements: Vec::new(),
     };
     let bad = good
         .replacen("method = \"combustion\"", "method = \"guessing\"", 1)

@@ -175,6 +175,7 @@ async fn a_reading_without_calibration_and_class_has_no_uncertainty() {
         plant_toml: plant,
         request_id: new_request_id(),
         product: String::new(),
+        supplier_statements: Vec::new(),
     };
     let answer = client.footprint().compute_footprint(request).await;
     let refused = check(answer, "footprint", Code::FailedPrecondition, "CALIBRATION_MISSING");
@@ -239,6 +240,7 @@ async fn a_peer_that_is_away_is_named() {
         plant_toml: cement::plant_toml(ORGANIZATION, SITE_ID),
         request_id: new_request_id(),
         product: String::new(),
+        supplier_statements: Vec::new(),
     };
     let apply = certification::CreateApplicationRequest {
         parent: format!("organizations/{ORGANIZATION}"),

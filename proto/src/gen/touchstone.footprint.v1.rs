@@ -27,6 +27,8 @@ pub enum ErrorReason {
     EvidenceIncomplete = 12,
     /// Readings fall outside every valid calibration of their instrument and the method refuses such readings, or the instrument states no maximum permissible error to use instead. Record the calibration.
     CalibrationMissing = 13,
+    /// A supplier's statement that the plant file names was not sent, or cannot be used here; the message says which and why. Send its exact bytes, or ask the supplier for another.
+    SupplierStatementUnfit = 14,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -47,6 +49,7 @@ impl ErrorReason {
             Self::PlantFileInvalid => "ERROR_REASON_PLANT_FILE_INVALID",
             Self::EvidenceIncomplete => "ERROR_REASON_EVIDENCE_INCOMPLETE",
             Self::CalibrationMissing => "ERROR_REASON_CALIBRATION_MISSING",
+            Self::SupplierStatementUnfit => "ERROR_REASON_SUPPLIER_STATEMENT_UNFIT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -64,6 +67,7 @@ impl ErrorReason {
             "ERROR_REASON_PLANT_FILE_INVALID" => Some(Self::PlantFileInvalid),
             "ERROR_REASON_EVIDENCE_INCOMPLETE" => Some(Self::EvidenceIncomplete),
             "ERROR_REASON_CALIBRATION_MISSING" => Some(Self::CalibrationMissing),
+            "ERROR_REASON_SUPPLIER_STATEMENT_UNFIT" => Some(Self::SupplierStatementUnfit),
             _ => None,
         }
     }
@@ -107,6 +111,9 @@ pub struct Footprint {
     /// When it was computed.
     #[prost(message, optional, tag = "12")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Suppliers' statements it was computed from, exact bytes.
+    #[prost(bytes = "vec", repeated, tag = "13")]
+    pub supplier_statements: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 /// Request of ComputeFootprint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -126,6 +133,9 @@ pub struct ComputeFootprintRequest {
     /// Which product of the plant file, by name; may be empty when it has only one.
     #[prost(string, tag = "5")]
     pub product: ::prost::alloc::string::String,
+    /// Suppliers' statements that the plant file names by digest, exact bytes, at most 100. Their uncertainty by source goes into this one's.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub supplier_statements: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 /// Request of GetFootprint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -180,7 +180,8 @@ fn every_published_example() {
     let mut checked = 0;
     for example in file["examples"].as_array().unwrap() {
         let plant = Plant::from_toml(&plant_file(example)).unwrap_or_else(|error| panic!("{error}"));
-        let statements = compute_all(&plant, &Sources::new(&Evidence::empty(plant.site.clone(), plant.period))).unwrap();
+        let statements =
+            compute_all(&plant, &Sources::new(&Evidence::empty(plant.site.clone(), plant.period))).unwrap();
         for (statement, expected) in statements.iter().zip(example["expected_products"].as_array().unwrap()) {
             for (found, key) in [
                 (&statement.direct.value, "see_direct"),

@@ -50,6 +50,11 @@ pub fn compute(error: &FootprintError) -> Refusal {
         FootprintError::Evidence { .. } | FootprintError::OtherSite { .. } | FootprintError::OtherPeriod { .. } => {
             Refusal::internal(DOMAIN, &error.to_string())
         }
+        FootprintError::NoStatement { precursor, .. }
+        | FootprintError::OtherGwpSet { precursor, .. }
+        | FootprintError::Circular { precursor } => {
+            precondition(ErrorReason::SupplierStatementUnfit).with("precursor", precursor)
+        }
         _ => refuse(Code::InvalidArgument, ErrorReason::PlantFileInvalid, error.to_string()),
     }
 }

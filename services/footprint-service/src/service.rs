@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use footprint::Sources;
 use proto::fields::Fields;
 use proto::footprint as wire;
 use proto::footprint::footprint_service_server::FootprintService as Rpc;
@@ -36,6 +37,8 @@ pub const ROWS: &[Row] = &[
     ("/touchstone.footprint.v1.FootprintService/RecomputeFootprint", READERS),
 ];
 
+/// Suppliers' statements in one request.
+const MAX_SUPPLIERS: usize = 100;
 /// Digests in one question.
 const MAX_FOUND: usize = 1_000;
 
@@ -55,6 +58,17 @@ fn digests() -> Result<Part, Refusal> {
 fn rests_on(footprint: &wire::Footprint, source: &str) -> bool {
     FootprintStatement::from_bytes(&footprint.statement)
         .is_ok_and(|statement| statement.budget.iter().any(|row| row.source == source))
+}
+
+/// Suppliers' statements from their bytes.
+fn suppliers(fields: &mut Fields, statements: &[Vec<u8>]) -> Vec<FootprintStatement> {
+    if statements.len() > MAX_SUPPLIERS {
+        fields.refuse("supplier_statements", format!("has {} statements: at most {MAX_SUPPLIERS}", statements.len()));
+    }
+    let read = |(place, bytes): (usize, &Vec<u8>)| {
+        fields.check(&format!("supplier_statements[{place}]"), FootprintStatement::from_bytes(bytes))
+    };
+    statements.iter().enumerate().take(MAX_SUPPLIERS).filter_map(read).collect()
 }
 
 impl FootprintService {
@@ -87,11 +101,17 @@ impl FootprintService {
         Evidence::from_bytes(&bytes).map_err(|e| Refusal::internal(DOMAIN, &format!("evidence: {e}")))
     }
 
-    async fn compute(&self, plant: &Plant, product: &str) -> Result<FootprintStatement, Refusal> {
+    async fn compute(
+        &self,
+        plant: &Plant,
+        suppliers: Vec<FootprintStatement>,
+        product: &str,
+    ) -> Result<FootprintStatement, Refusal> {
         let evidence = self.evidence(plant).await?;
-        let computed = match product {
-            "" => footprint::compute(plant, &evidence),
-            name => footprint::compute_product(plant, &evidence, name),
+        let sources = suppliers.into_iter().fold(Sources::new(&evidence), Sources::with_supplier);
+        let computed = match (product, &plant.products[..]) {
+            ("", [only]) => footprint::compute_product(plant, &sources, &only.name),
+            (name, _) => footprint::compute_product(plant, &sources, name),
         };
         computed.map_err(|e| error::compute(&e))
     }
@@ -117,6 +137,7 @@ impl Rpc for FootprintService {
         let owner = fields.check("parent", name::parts(name::SITE, &request.parent)).map(|parts| parts[0]);
         fields.check("footprint_id", name::check_id(&request.footprint_id));
         fields.text("plant_toml", &request.plant_toml, record::plant::MAX_BYTES);
+        let suppliers = suppliers(&mut fields, &request.supplier_statements);
         fields.finish(DOMAIN)?;
         self.resources.own(&caller, owner.unwrap_or(""))?;
         let resource = format!("{}/footprints/{}", request.parent, request.footprint_id);
@@ -136,7 +157,7 @@ impl Rpc for FootprintService {
             fields.refuse("plant_toml", format!("site.name is {}, parent is {}", plant.site, request.parent));
             fields.finish(DOMAIN)?;
         }
-        let statement = self.compute(&plant, &request.product).await?;
+        let statement = self.compute(&plant, suppliers, &request.product).await?;
         // Step 1: where the digest leads. Step 2: the footprint. What is acknowledged is found by its digest.
         let mut intent = Batch::new();
         intent.put(Namespace::Digest, statement.digest().0.to_vec(), resource.clone());
@@ -146,6 +167,7 @@ impl Rpc for FootprintService {
             return Err(Refusal::store(DOMAIN, &unknown).into());
         }
         let made = convert::footprint(resource.clone(), request.plant_toml.clone(), &statement, (self.clock)());
+        let made = wire::Footprint { supplier_statements: request.supplier_statements.clone(), ..made };
         let made = self.resources.create(&once, "footprint", &resource, made, Batch::new()).await?;
         Ok(Response::new(made))
     }
@@ -213,10 +235,14 @@ impl Rpc for FootprintService {
         let damaged = || Refusal::internal(DOMAIN, "a stored footprint cannot be read");
         let statement = FootprintStatement::from_bytes(&held.statement).map_err(|_| damaged())?;
         let plant = Plant::from_toml(&held.plant_toml).map_err(|_| damaged())?;
+        let mut fields = Fields::new();
+        let suppliers = suppliers(&mut fields, &held.supplier_statements);
+        fields.finish(DOMAIN).map_err(|_| damaged())?;
         let evidence = self.evidence(&plant).await?;
-        let again =
-            footprint::compute_product(&plant, &evidence, &statement.product.name).map_err(|e| error::compute(&e))?;
-        let first_difference = match footprint::recompute(&statement, &plant, &evidence) {
+        let sources = suppliers.into_iter().fold(Sources::new(&evidence), Sources::with_supplier);
+        let product = &statement.product.name;
+        let again = footprint::compute_product(&plant, &sources, product).map_err(|e| error::compute(&e))?;
+        let first_difference = match footprint::recompute(&statement, &plant, &sources) {
             Ok(()) => String::new(),
             Err(difference) => difference.to_string(),
         };

@@ -4,6 +4,7 @@
 
 mod emission;
 mod error;
+mod example;
 mod figure;
 mod method;
 mod network;
@@ -12,6 +13,7 @@ mod site;
 mod statement;
 
 pub use error::FootprintError;
+pub use example::{ExampleError, MAX_EXAMPLE_BYTES, WorkedExample, is_example};
 pub use figure::Sources;
 pub use method::Method;
 pub use network::{Network, NotProductive};

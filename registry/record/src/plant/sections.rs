@@ -252,7 +252,8 @@ impl Reader<'_> {
     }
 
     fn measured(&mut self, table: &Table) -> Option<StreamKind> {
-        let emissions = self.input(table, "emissions", &[KindName::Co2e], false);
+        // What is captured, or handed on with its emissions, is below zero.
+        let emissions = self.input(table, "emissions", &[KindName::Co2e], true);
         let biomass_share = self.share(table, "biomass_share");
         Some(StreamKind::Measured { emissions: emissions?, biomass_share })
     }

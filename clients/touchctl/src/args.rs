@@ -1,6 +1,7 @@
 //! The command line.
 
 mod connection;
+mod footprints;
 mod metering;
 mod uncertainty;
 
@@ -18,6 +19,7 @@ use serde::de::{Deserialize, IntoDeserializer};
 use tlog::note::NoteVerifier;
 
 pub(crate) use connection::ConnectionArgs;
+pub(crate) use footprints::*;
 pub(crate) use metering::*;
 pub(crate) use uncertainty::*;
 
@@ -75,6 +77,11 @@ pub(crate) enum Command {
     Evidence {
         #[command(subcommand)]
         command: EvidenceCommand,
+    },
+    /// Product carbon footprints: computed, recomputed, explained and compared without a server.
+    Footprints {
+        #[command(subcommand)]
+        command: FootprintsCommand,
     },
     /// Uncertainty of measurement.
     Uncertainty {

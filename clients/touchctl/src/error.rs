@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use cose::key::KeyError;
 use cose::x509::CertificateError;
 use dcc::DccError;
+use footprint::{ExampleError, FootprintError};
 use interval_csv::{CsvError, ProfileError};
 use metering::{ArchiveError, DayProofError};
+use record::footprint::StatementError;
 use record::instrument::{Sha256, Violation};
+use record::plant::PlantError;
 use touchstone_client::ClientError;
 use uncertainty::CaseError;
 use verify::TrustError;
@@ -91,6 +94,22 @@ pub(crate) enum Error {
     OtherRoot { path: PathBuf, asked: Sha256, found: Sha256 },
     #[error("{}{}: {error}", path.display(), case.as_ref().map(|case| format!(", case {case}")).unwrap_or_default())]
     Case { path: PathBuf, case: Option<String>, error: Box<CaseError> },
+    #[error("{}: {error}", path.display())]
+    Example { path: PathBuf, error: ExampleError },
+    #[error("{}: {error}", path.display())]
+    Plant { path: PathBuf, error: Box<PlantError> },
+    #[error("{}: {error}", path.display())]
+    Footprint { path: PathBuf, error: Box<FootprintError> },
+    #[error("{}: {error}; a footprint statement is expected, in its exact bytes", path.display())]
+    Statement { argument: &'static str, path: PathBuf, error: StatementError },
+    #[error("{}: has SHA-256 {found}, the statement names {wanted}: it is another plant file", path.display())]
+    OtherPlant { path: PathBuf, wanted: Sha256, found: Sha256 },
+    #[error(
+        "{}: no file with extension toml there has SHA-256 {wanted}, which the statement names as its plant file; give \
+         it with --plant",
+        folder.display()
+    )]
+    NoPlant { folder: PathBuf, wanted: Sha256 },
     #[error("{}: cannot be written: {}", path.display(), written(argument, .error))]
     Write { argument: &'static str, path: PathBuf, error: std::io::Error },
     #[error("the answer could not be written: {0}")]
@@ -195,6 +214,12 @@ impl Error {
             Error::DayProof { .. } => "PROOF_INVALID",
             Error::OtherRoot { .. } => "OTHER_ROOT",
             Error::Case { .. } => "CASE_INVALID",
+            Error::Example { .. } => "EXAMPLE_INVALID",
+            Error::Plant { .. } => "PLANT_FILE_INVALID",
+            Error::Footprint { error, .. } => error.reason(),
+            Error::Statement { .. } => "STATEMENT_INVALID",
+            Error::OtherPlant { .. } => "OTHER_PLANT_FILE",
+            Error::NoPlant { .. } => "PLANT_FILE_MISSING",
             Error::Write { error, .. } if error.kind() == ErrorKind::AlreadyExists => "FILE_EXISTS",
             Error::Write { .. } => "FILE_UNWRITABLE",
             Error::Output(_) => "OUTPUT_FAILED",
@@ -226,6 +251,16 @@ impl Error {
             Error::Form { violations } => violations.first().map(|violation| violation.path.as_str()),
             Error::DayProof { error: DayProofError::UnknownInstrument { .. }, .. } => Some("instrument"),
             Error::DayProof { error: DayProofError::NoReadings { .. }, .. } => Some("day"),
+            Error::Plant { error, .. } => match &**error {
+                PlantError::Invalid { violations } => violations.first().map(|violation| violation.path.as_str()),
+                _ => Some("plant"),
+            },
+            Error::Example { error: ExampleError::Number { .. }, .. } => Some("example"),
+            Error::Example { error: ExampleError::Member { path, .. }, .. }
+            | Error::Example { error: ExampleError::Disagrees { path, .. }, .. } => Some(path),
+            Error::Statement { argument, .. } => Some(argument),
+            Error::Footprint { error, .. } => Some(error.path().unwrap_or("plant")),
+            Error::Example { .. } | Error::OtherPlant { .. } | Error::NoPlant { .. } => Some("plant"),
             Error::Dcc { .. } | Error::Archive { .. } | Error::DayProof { .. } => Some("file"),
             Error::OtherRoot { .. } => Some("root"),
             Error::Case { error, .. } => Some(error.field().unwrap_or("file")),

@@ -14,6 +14,7 @@ mod consumption;
 mod error;
 mod evidence;
 mod files;
+mod footprints;
 mod inspections;
 mod instruments;
 mod keys;
@@ -97,6 +98,7 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
         Command::Readings { command: ReadingsCommand::List(args) } => list::run(args, cli.json, world),
         Command::Readings { command: ReadingsCommand::Consumption(args) } => consumption::run(args, cli.json, world),
         Command::Evidence { command } => evidence::run(command, cli.json, world),
+        Command::Footprints { command } => footprints::run(command, cli.json, world),
         Command::Uncertainty { command: UncertaintyCommand::Eval(args) } => uncertainty::eval(args, cli.json, world),
         Command::Key { command: KeyCommand::Fingerprint { file } } => keys::fingerprint(file, cli.json, world),
     }

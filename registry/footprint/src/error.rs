@@ -161,3 +161,59 @@ pub enum FootprintError {
         source: UncertaintyError,
     },
 }
+
+impl FootprintError {
+    /// Stable word for programs.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            FootprintError::UnknownMethod { .. } => "METHOD_UNKNOWN",
+            FootprintError::OtherSite { .. } => "OTHER_SITE",
+            FootprintError::OtherPeriod { .. } => "OTHER_PERIOD",
+            FootprintError::Evidence { .. } => "EVIDENCE_INVALID",
+            FootprintError::Product { .. } => "PRODUCT_UNKNOWN",
+            FootprintError::Metering { source, .. } => match source {
+                MeteringError::Uncalibrated { .. } | MeteringError::NoUncertainty { .. } => "CALIBRATION_MISSING",
+                _ => "EVIDENCE_INCOMPLETE",
+            },
+            FootprintError::Quantity { .. } => "UNIT_MISMATCH",
+            FootprintError::WrongSource { .. } => "SOURCE_UNFIT",
+            FootprintError::CalorificValue { .. } => "CALORIFIC_VALUE",
+            FootprintError::NoProduction { .. } => "NO_PRODUCTION",
+            FootprintError::Share { .. } => "SHARE_OUT_OF_RANGE",
+            FootprintError::Allocation { .. } | FootprintError::Shares { .. } => "ALLOCATION",
+            FootprintError::AnodeEffects { .. } => "ANODE_EFFECTS",
+            FootprintError::NoStatement { .. } => "SUPPLIER_STATEMENT_MISSING",
+            FootprintError::OtherGwpSet { .. } => "OTHER_GWP_SET",
+            FootprintError::Circular { .. } => "PRECURSOR_CIRCULAR",
+            FootprintError::Loop { .. } => "LOOP_DIVERGES",
+            FootprintError::Range { .. } => "NUMBER_OUT_OF_RANGE",
+            FootprintError::Uncertainty { .. } => "NOT_FINITE",
+        }
+    }
+
+    /// The stream, process or precursor that is meant.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            FootprintError::Metering { path, .. }
+            | FootprintError::Quantity { path, .. }
+            | FootprintError::WrongSource { path, .. }
+            | FootprintError::CalorificValue { path }
+            | FootprintError::Share { path, .. }
+            | FootprintError::AnodeEffects { path, .. }
+            | FootprintError::Range { path, .. }
+            | FootprintError::Uncertainty { path, .. } => Some(path),
+            FootprintError::NoProduction { process }
+            | FootprintError::Allocation { process }
+            | FootprintError::Shares { process, .. }
+            | FootprintError::Loop { process } => Some(process),
+            FootprintError::NoStatement { precursor, .. }
+            | FootprintError::OtherGwpSet { precursor, .. }
+            | FootprintError::Circular { precursor } => Some(precursor),
+            FootprintError::UnknownMethod { .. }
+            | FootprintError::OtherSite { .. }
+            | FootprintError::OtherPeriod { .. }
+            | FootprintError::Evidence { .. }
+            | FootprintError::Product { .. } => None,
+        }
+    }
+}

@@ -2,9 +2,11 @@
 //!
 //! What an instrument or a weighbridge says is found by `metering`; there is no storage, network or clock here.
 
+mod chart;
 mod emission;
 mod error;
 mod example;
+mod explain;
 mod figure;
 mod method;
 mod network;
@@ -12,8 +14,12 @@ mod recompute;
 mod site;
 mod statement;
 
+pub use chart::{bars, waterfall};
 pub use error::FootprintError;
 pub use example::{ExampleError, MAX_EXAMPLE_BYTES, WorkedExample, is_example};
+pub use explain::{
+    By, Cause, Change, Contribution, Improvement, contributions, difference, improvements, origin, stage,
+};
 pub use figure::Sources;
 pub use method::Method;
 pub use network::{Network, NotProductive};

@@ -1,6 +1,8 @@
 //! The command line.
 
+mod change;
 mod connection;
+mod materials;
 mod metering;
 mod uncertainty;
 
@@ -17,7 +19,9 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 use tlog::note::NoteVerifier;
 
+pub(crate) use change::ChangeArgs;
 pub(crate) use connection::ConnectionArgs;
+pub(crate) use materials::*;
 pub(crate) use metering::*;
 pub(crate) use uncertainty::*;
 
@@ -65,6 +69,26 @@ pub(crate) enum Command {
     Inspections {
         #[command(subcommand)]
         command: InspectionsCommand,
+    },
+    /// Conversions of a gas meter's volumes to reference conditions.
+    GasConversions {
+        #[command(subcommand)]
+        command: GasConversionsCommand,
+    },
+    /// Weighed loads.
+    Loads {
+        #[command(subcommand)]
+        command: LoadsCommand,
+    },
+    /// Stocks of materials.
+    Stocks {
+        #[command(subcommand)]
+        command: StocksCommand,
+    },
+    /// Laboratory analyses of materials.
+    Analyses {
+        #[command(subcommand)]
+        command: AnalysesCommand,
     },
     /// Meter readings.
     Readings {
@@ -296,7 +320,7 @@ pub(crate) struct Time {
 }
 
 /// A time as RFC 3339, or a plain date for its midnight in UTC.
-fn time(text: &str) -> Result<Time, String> {
+pub(crate) fn time(text: &str) -> Result<Time, String> {
     let wanted = || "expected 2026-03-01 or 2026-03-01T12:00:00Z".to_owned();
     if let Ok(at) = text.parse() {
         return Ok(Time { at, plain: false });
@@ -339,7 +363,7 @@ fn sign(text: &str) -> Result<char, String> {
 }
 
 /// A value as a profile spells it.
-fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
+pub(crate) fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
     let word: StrDeserializer<'_, WordError> = text.into_deserializer();
     T::deserialize(word).map_err(|e| e.to_string())
 }

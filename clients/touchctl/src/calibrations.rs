@@ -11,7 +11,7 @@ use proto::{metering as wire, parse_timestamp};
 use record::calibration::{Calibration, CalibrationPoint, CalibrationSource};
 use record::instrument::Sha256;
 use serde::Serialize;
-use touchstone_client::{ClientError, new_request_id};
+use touchstone_client::ClientError;
 
 use crate::args::{CalibrationsCommand, CreateCalibrationArgs, ImportCalibrationArgs};
 use crate::connection::{Server, pages};
@@ -110,9 +110,11 @@ fn import(args: &ImportCalibrationArgs) -> Result<Recorded, Error> {
         calibration_id: args.id.clone().unwrap_or_else(|| id_of(&read_here.core.unique_identifier)),
         certificate,
         laboratory_accreditation: args.laboratory_accreditation.clone().unwrap_or_default(),
-        request_id: new_request_id(),
+        request_id: args.change.id(),
     };
-    let made = server.wait(async { Ok(server.client().metering().import_calibration(request).await?.into_inner()) })?;
+    let made = server.change(&request.request_id.clone(), async {
+        Ok(server.client().metering().import_calibration(request).await?.into_inner())
+    })?;
     read(&server, &made)
 }
 
@@ -137,9 +139,11 @@ fn create(args: &CreateCalibrationArgs) -> Result<Recorded, Error> {
         parent: args.instrument.clone(),
         calibration_id: args.id.clone().unwrap_or_else(|| id_of(&args.certificate_id)),
         calibration: Some(words::to_calibration(&calibration)),
-        request_id: new_request_id(),
+        request_id: args.change.id(),
     };
-    let made = server.wait(async { Ok(server.client().metering().create_calibration(request).await?.into_inner()) })?;
+    let made = server.change(&request.request_id.clone(), async {
+        Ok(server.client().metering().create_calibration(request).await?.into_inner())
+    })?;
     read(&server, &made)
 }
 

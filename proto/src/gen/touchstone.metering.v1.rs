@@ -607,7 +607,7 @@ pub struct LaboratoryAnalysis {
     /// SHA-256 of the report file, 32 bytes; empty when there is none.
     #[prost(bytes = "vec", tag = "13")]
     pub report_sha256: ::prost::alloc::vec::Vec<u8>,
-    /// When the analysis was made.
+    /// When the sample was taken: the material it stands for is that of this time.
     #[prost(message, optional, tag = "6")]
     pub analysis_time: ::core::option::Option<::prost_types::Timestamp>,
     /// What was determined.
@@ -1301,6 +1301,13 @@ pub struct CreateGasConversionRequest {
     #[prost(string, tag = "4")]
     pub request_id: ::prost::alloc::string::String,
 }
+/// Request of GetGasConversion.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetGasConversionRequest {
+    /// organizations/{organization}/sites/{site}/instruments/{instrument}/gasConversions/{gas_conversion}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
 /// Request of ListGasConversions.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListGasConversionsRequest {
@@ -1323,6 +1330,13 @@ pub struct ListGasConversionsResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+/// Request of GetWeighbridgeRecord.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWeighbridgeRecordRequest {
+    /// organizations/{organization}/sites/{site}/weighbridgeRecords/{weighbridge_record}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
 }
 /// Request of ListWeighbridgeRecords.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1347,6 +1361,13 @@ pub struct ListWeighbridgeRecordsResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+/// Request of GetStockRecord.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStockRecordRequest {
+    /// organizations/{organization}/sites/{site}/stockRecords/{stock_record}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
 /// Request of ListStockRecords.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListStockRecordsRequest {
@@ -1369,6 +1390,13 @@ pub struct ListStockRecordsResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+/// Request of GetLaboratoryAnalysis.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLaboratoryAnalysisRequest {
+    /// organizations/{organization}/sites/{site}/laboratoryAnalyses/{laboratory_analysis}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
 }
 /// Request of ListLaboratoryAnalyses.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2450,6 +2478,36 @@ pub mod metering_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Returns a weighed load.
+        pub async fn get_weighbridge_record(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetWeighbridgeRecordRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WeighbridgeRecord>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.metering.v1.MeteringService/GetWeighbridgeRecord",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.metering.v1.MeteringService",
+                        "GetWeighbridgeRecord",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists the weighed loads of a site, corrections and what they correct included.
         pub async fn list_weighbridge_records(
             &mut self,
@@ -2480,6 +2538,33 @@ pub mod metering_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Returns a stock.
+        pub async fn get_stock_record(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetStockRecordRequest>,
+        ) -> std::result::Result<tonic::Response<super::StockRecord>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.metering.v1.MeteringService/GetStockRecord",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.metering.v1.MeteringService",
+                        "GetStockRecord",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists the stocks of a site, corrections and what they correct included.
         pub async fn list_stock_records(
             &mut self,
@@ -2506,6 +2591,36 @@ pub mod metering_service_client {
                     GrpcMethod::new(
                         "touchstone.metering.v1.MeteringService",
                         "ListStockRecords",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns a laboratory analysis.
+        pub async fn get_laboratory_analysis(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetLaboratoryAnalysisRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LaboratoryAnalysis>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.metering.v1.MeteringService/GetLaboratoryAnalysis",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.metering.v1.MeteringService",
+                        "GetLaboratoryAnalysis",
                     ),
                 );
             self.inner.unary(req, path, codec).await
@@ -2563,6 +2678,33 @@ pub mod metering_service_client {
                     GrpcMethod::new(
                         "touchstone.metering.v1.MeteringService",
                         "CreateGasConversion",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns a gas conversion.
+        pub async fn get_gas_conversion(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetGasConversionRequest>,
+        ) -> std::result::Result<tonic::Response<super::GasConversion>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.metering.v1.MeteringService/GetGasConversion",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.metering.v1.MeteringService",
+                        "GetGasConversion",
                     ),
                 );
             self.inner.unary(req, path, codec).await
@@ -2830,6 +2972,14 @@ pub mod metering_service_server {
             tonic::Response<super::LaboratoryAnalysis>,
             tonic::Status,
         >;
+        /// Returns a weighed load.
+        async fn get_weighbridge_record(
+            &self,
+            request: tonic::Request<super::GetWeighbridgeRecordRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WeighbridgeRecord>,
+            tonic::Status,
+        >;
         /// Lists the weighed loads of a site, corrections and what they correct included.
         async fn list_weighbridge_records(
             &self,
@@ -2838,12 +2988,25 @@ pub mod metering_service_server {
             tonic::Response<super::ListWeighbridgeRecordsResponse>,
             tonic::Status,
         >;
+        /// Returns a stock.
+        async fn get_stock_record(
+            &self,
+            request: tonic::Request<super::GetStockRecordRequest>,
+        ) -> std::result::Result<tonic::Response<super::StockRecord>, tonic::Status>;
         /// Lists the stocks of a site, corrections and what they correct included.
         async fn list_stock_records(
             &self,
             request: tonic::Request<super::ListStockRecordsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListStockRecordsResponse>,
+            tonic::Status,
+        >;
+        /// Returns a laboratory analysis.
+        async fn get_laboratory_analysis(
+            &self,
+            request: tonic::Request<super::GetLaboratoryAnalysisRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LaboratoryAnalysis>,
             tonic::Status,
         >;
         /// Lists the laboratory analyses of a site, corrections and what they correct included.
@@ -2858,6 +3021,11 @@ pub mod metering_service_server {
         async fn create_gas_conversion(
             &self,
             request: tonic::Request<super::CreateGasConversionRequest>,
+        ) -> std::result::Result<tonic::Response<super::GasConversion>, tonic::Status>;
+        /// Returns a gas conversion.
+        async fn get_gas_conversion(
+            &self,
+            request: tonic::Request<super::GetGasConversionRequest>,
         ) -> std::result::Result<tonic::Response<super::GasConversion>, tonic::Status>;
         /// Lists the gas conversions of an instrument, corrections and what they correct included.
         async fn list_gas_conversions(
@@ -4134,6 +4302,55 @@ pub mod metering_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/touchstone.metering.v1.MeteringService/GetWeighbridgeRecord" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetWeighbridgeRecordSvc<T: MeteringService>(pub Arc<T>);
+                    impl<
+                        T: MeteringService,
+                    > tonic::server::UnaryService<super::GetWeighbridgeRecordRequest>
+                    for GetWeighbridgeRecordSvc<T> {
+                        type Response = super::WeighbridgeRecord;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetWeighbridgeRecordRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MeteringService>::get_weighbridge_record(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetWeighbridgeRecordSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/touchstone.metering.v1.MeteringService/ListWeighbridgeRecords" => {
                     #[allow(non_camel_case_types)]
                     struct ListWeighbridgeRecordsSvc<T: MeteringService>(pub Arc<T>);
@@ -4183,6 +4400,52 @@ pub mod metering_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/touchstone.metering.v1.MeteringService/GetStockRecord" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetStockRecordSvc<T: MeteringService>(pub Arc<T>);
+                    impl<
+                        T: MeteringService,
+                    > tonic::server::UnaryService<super::GetStockRecordRequest>
+                    for GetStockRecordSvc<T> {
+                        type Response = super::StockRecord;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetStockRecordRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MeteringService>::get_stock_record(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetStockRecordSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/touchstone.metering.v1.MeteringService/ListStockRecords" => {
                     #[allow(non_camel_case_types)]
                     struct ListStockRecordsSvc<T: MeteringService>(pub Arc<T>);
@@ -4214,6 +4477,55 @@ pub mod metering_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListStockRecordsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/touchstone.metering.v1.MeteringService/GetLaboratoryAnalysis" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetLaboratoryAnalysisSvc<T: MeteringService>(pub Arc<T>);
+                    impl<
+                        T: MeteringService,
+                    > tonic::server::UnaryService<super::GetLaboratoryAnalysisRequest>
+                    for GetLaboratoryAnalysisSvc<T> {
+                        type Response = super::LaboratoryAnalysis;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetLaboratoryAnalysisRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MeteringService>::get_laboratory_analysis(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetLaboratoryAnalysisSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4312,6 +4624,52 @@ pub mod metering_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CreateGasConversionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/touchstone.metering.v1.MeteringService/GetGasConversion" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetGasConversionSvc<T: MeteringService>(pub Arc<T>);
+                    impl<
+                        T: MeteringService,
+                    > tonic::server::UnaryService<super::GetGasConversionRequest>
+                    for GetGasConversionSvc<T> {
+                        type Response = super::GasConversion;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetGasConversionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MeteringService>::get_gas_conversion(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetGasConversionSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

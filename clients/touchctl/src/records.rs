@@ -179,6 +179,7 @@ pub(crate) fn print_corrects(out: &mut dyn Write, corrects: &Option<String>) -> 
 
 /// What became of the rows of a table: recorded + present + refused = rows.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Report {
     file: String,
     rows: usize,
@@ -201,8 +202,15 @@ struct Refusal {
     reason: String,
     message: String,
     /// Columns, or fields of the request, with what is wrong with each.
-    fields: Vec<(String, String)>,
+    fields: Vec<Wrong>,
     remedy: Option<&'static str>,
+}
+
+/// A column, or a field of the request, and what is wrong with it.
+#[derive(Debug, Serialize)]
+struct Wrong {
+    field: String,
+    problem: String,
 }
 
 /// What became of a row.
@@ -284,7 +292,7 @@ fn unreadable(row: &Row, violations: Vec<Violation>) -> Refusal {
         id: row.id().to_owned(),
         reason: "RECORD_INVALID".to_owned(),
         message: violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        fields: violations.into_iter().map(|violation| (violation.path, violation.problem)).collect(),
+        fields: violations.into_iter().map(|Violation { path: field, problem }| Wrong { field, problem }).collect(),
         remedy: Some("correct the columns named"),
     }
 }
@@ -315,6 +323,7 @@ async fn send<K: Kind>(
     }
     let ClientError::Refused { reason, message, fields, .. } = error else { return Err(error) };
     let remedy = remedy(&reason);
+    let fields = fields.into_iter().map(|(field, problem)| Wrong { field, problem }).collect();
     Ok(Fate::Refused(Refusal { line: row.line, id: row.id().to_owned(), reason, message, fields, remedy }))
 }
 
@@ -344,7 +353,7 @@ fn print_report<K: Kind>(out: &mut dyn Write, report: &Report) -> Written<()> {
         let fields = match refusal.reason.as_str() {
             // Its message names them.
             "RECORD_INVALID" => String::new(),
-            _ => refusal.fields.iter().map(|(field, problem)| format!("; {field}: {problem}")).collect(),
+            _ => refusal.fields.iter().map(|Wrong { field, problem }| format!("; {field}: {problem}")).collect(),
         };
         let Refusal { line, id, reason, message, .. } = refusal;
         output::row(out, "", &format!("line {line}, {id}: {reason}: {message}{fields}"))?;

@@ -4,7 +4,7 @@ use std::io::{Result as Written, Write};
 use std::path::Path;
 
 use dcc::meter::MeterCalibration;
-use dcc::{Dcc, SignatureState};
+use dcc::{Dcc, DccError, SignatureState};
 use jiff::Timestamp;
 use proto::convert::metering as words;
 use proto::{metering as wire, parse_timestamp};
@@ -104,6 +104,10 @@ fn import(args: &ImportCalibrationArgs) -> Result<Recorded, Error> {
     let certificate = files::read("file", &args.file, dcc::MAX_DCC_BYTES as u64)?;
     // What cannot be read here is not sent.
     let read_here = dcc::read(&certificate).map_err(|error| Error::Dcc { path: args.file.clone(), error })?;
+    if !read_here.template_marks.is_empty() {
+        let error = DccError::Template { marks: read_here.template_marks };
+        return Err(Error::Dcc { path: args.file.clone(), error });
+    }
     let server = Server::open(&args.connection)?;
     let request = wire::ImportCalibrationRequest {
         parent: args.instrument.clone(),

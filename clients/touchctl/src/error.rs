@@ -203,6 +203,7 @@ impl Error {
             | Error::Unanswered { error, .. } => error.reason(),
             Error::Table { .. } => "TABLE_INVALID",
             Error::Record { .. } | Error::Form { .. } => "RECORD_INVALID",
+            Error::Dcc { error: DccError::Template { .. }, .. } => "CALIBRATION_TEMPLATE",
             Error::Dcc { .. } => "CALIBRATION_CERTIFICATE_INVALID",
             Error::Archive { .. } => "ARCHIVE_INVALID",
             Error::DayProof { error: DayProofError::UnknownInstrument { .. }, .. } => "INSTRUMENT_UNKNOWN",

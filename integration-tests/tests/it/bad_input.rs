@@ -538,7 +538,7 @@ async fn every_change_happens_once() {
     let import = metering::ImportCalibrationRequest {
         parent: format!("{SITE}/instruments/second"),
         calibration_id: "c-2".into(),
-        certificate: include_bytes!("../../../registry/dcc/template/electricity-meter.xml").to_vec(),
+        certificate: include_bytes!("../../../registry/dcc/tests/issued.xml").to_vec(),
         laboratory_accreditation: String::new(),
         request_id: id(),
     };

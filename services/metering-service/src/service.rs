@@ -78,8 +78,6 @@ const PIECE: usize = 256 << 10;
 const MAX_BATCHES: usize = 100_000;
 /// Batches of one stream that are judged and written at a time: enough to share a sync of the store.
 const IN_FLIGHT: usize = 16;
-/// Largest certificate file.
-const MAX_CERTIFICATE: usize = 1 << 20;
 
 /// The service.
 pub struct MeteringService {
@@ -403,7 +401,7 @@ impl Rpc for MeteringService {
         &self,
         request: Request<wire::ImportCalibrationRequest>,
     ) -> Result<Response<wire::Calibration>, Status> {
-        self.imported(request, MAX_CERTIFICATE).await
+        self.imported(request).await
     }
 
     async fn get_calibration_file(

@@ -388,7 +388,8 @@ pub(crate) struct ConsumptionArgs {
     #[arg(long, value_name = "UNIT", value_parser = word::<Unit>)]
     pub(crate) unit: Option<Unit>,
     /// What becomes of missing readings: mark, refuse, linear:N (gaps of at most N intervals are closed), or
-    /// percentile:P (50 to 100, of the readings at the same time of day).
+    /// percentile:P (50 to 100, of the readings at the same time of day). None is needed between two states of a cumulative
+    /// register.
     #[arg(long, value_name = "RULE", value_parser = gap_rule, default_value = "mark")]
     pub(crate) gaps: GapRule,
     /// What becomes of quantities outside valid calibration.

@@ -1,7 +1,9 @@
 //! The command line.
 
+mod change;
 mod connection;
 mod footprints;
+mod materials;
 mod metering;
 mod uncertainty;
 
@@ -18,8 +20,10 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
 use tlog::note::NoteVerifier;
 
+pub(crate) use change::ChangeArgs;
 pub(crate) use connection::ConnectionArgs;
 pub(crate) use footprints::*;
+pub(crate) use materials::*;
 pub(crate) use metering::*;
 pub(crate) use uncertainty::*;
 
@@ -67,6 +71,26 @@ pub(crate) enum Command {
     Inspections {
         #[command(subcommand)]
         command: InspectionsCommand,
+    },
+    /// Conversions of a gas meter's volumes to reference conditions.
+    GasConversions {
+        #[command(subcommand)]
+        command: GasConversionsCommand,
+    },
+    /// Weighed loads.
+    Loads {
+        #[command(subcommand)]
+        command: LoadsCommand,
+    },
+    /// Stocks of materials.
+    Stocks {
+        #[command(subcommand)]
+        command: StocksCommand,
+    },
+    /// Laboratory analyses of materials.
+    Analyses {
+        #[command(subcommand)]
+        command: AnalysesCommand,
     },
     /// Meter readings.
     Readings {
@@ -303,7 +327,7 @@ pub(crate) struct Time {
 }
 
 /// A time as RFC 3339, or a plain date for its midnight in UTC.
-fn time(text: &str) -> Result<Time, String> {
+pub(crate) fn time(text: &str) -> Result<Time, String> {
     let wanted = || "expected 2026-03-01 or 2026-03-01T12:00:00Z".to_owned();
     if let Ok(at) = text.parse() {
         return Ok(Time { at, plain: false });
@@ -346,7 +370,7 @@ fn sign(text: &str) -> Result<char, String> {
 }
 
 /// A value as a profile spells it.
-fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
+pub(crate) fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Result<T, String> {
     let word: StrDeserializer<'_, WordError> = text.into_deserializer();
     T::deserialize(word).map_err(|e| e.to_string())
 }

@@ -4,14 +4,14 @@ use std::io::{Result as Written, Write};
 use std::path::Path;
 
 use dcc::meter::MeterCalibration;
-use dcc::{Dcc, SignatureState};
+use dcc::{Dcc, DccError, SignatureState};
 use jiff::Timestamp;
 use proto::convert::metering as words;
 use proto::{metering as wire, parse_timestamp};
 use record::calibration::{Calibration, CalibrationPoint, CalibrationSource};
 use record::instrument::Sha256;
 use serde::Serialize;
-use touchstone_client::{ClientError, new_request_id};
+use touchstone_client::ClientError;
 
 use crate::args::{CalibrationsCommand, CreateCalibrationArgs, ImportCalibrationArgs};
 use crate::connection::{Server, pages};
@@ -104,15 +104,21 @@ fn import(args: &ImportCalibrationArgs) -> Result<Recorded, Error> {
     let certificate = files::read("file", &args.file, dcc::MAX_DCC_BYTES as u64)?;
     // What cannot be read here is not sent.
     let read_here = dcc::read(&certificate).map_err(|error| Error::Dcc { path: args.file.clone(), error })?;
+    if !read_here.template_marks.is_empty() {
+        let error = DccError::Template { marks: read_here.template_marks };
+        return Err(Error::Dcc { path: args.file.clone(), error });
+    }
     let server = Server::open(&args.connection)?;
     let request = wire::ImportCalibrationRequest {
         parent: args.instrument.clone(),
         calibration_id: args.id.clone().unwrap_or_else(|| id_of(&read_here.core.unique_identifier)),
         certificate,
         laboratory_accreditation: args.laboratory_accreditation.clone().unwrap_or_default(),
-        request_id: new_request_id(),
+        request_id: args.change.id(),
     };
-    let made = server.wait(async { Ok(server.client().metering().import_calibration(request).await?.into_inner()) })?;
+    let made = server.change(&request.request_id.clone(), async {
+        Ok(server.client().metering().import_calibration(request).await?.into_inner())
+    })?;
     read(&server, &made)
 }
 
@@ -137,9 +143,11 @@ fn create(args: &CreateCalibrationArgs) -> Result<Recorded, Error> {
         parent: args.instrument.clone(),
         calibration_id: args.id.clone().unwrap_or_else(|| id_of(&args.certificate_id)),
         calibration: Some(words::to_calibration(&calibration)),
-        request_id: new_request_id(),
+        request_id: args.change.id(),
     };
-    let made = server.wait(async { Ok(server.client().metering().create_calibration(request).await?.into_inner()) })?;
+    let made = server.change(&request.request_id.clone(), async {
+        Ok(server.client().metering().create_calibration(request).await?.into_inner())
+    })?;
     read(&server, &made)
 }
 

@@ -56,6 +56,26 @@ impl Server {
         self.runtime.block_on(call).map_err(|error| self.failed(error))
     }
 
+    /// The same for a call that changes something: where its answer is away, the error names the id with which it is made
+    /// again.
+    pub(crate) fn change<T>(
+        &self,
+        request_id: &str,
+        call: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, Error> {
+        self.runtime.block_on(call).map_err(|error| self.unanswered(request_id, error))
+    }
+
+    /// A change that failed, with the id to make it again where it is not known what became of it.
+    pub(crate) fn unanswered(&self, request_id: &str, error: ClientError) -> Error {
+        let is_passing = error.is_passing();
+        let error = self.failed(error);
+        match is_passing {
+            true => Error::Unanswered { request_id: request_id.to_owned(), error: Box::new(error) },
+            false => error,
+        }
+    }
+
     /// Waits for what does not fail by itself.
     pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)

@@ -37,6 +37,7 @@ struct Shown<'a> {
     most: i64,
     mean: Decimal,
     standard_deviation: Decimal,
+    spanned_secs: i64,
     missing_secs: i64,
     gap_count: u32,
     gaps: Vec<Gap>,
@@ -123,6 +124,7 @@ fn shown<'a>(args: &'a ConsumptionArgs, answer: &wire::ComputeConsumptionRespons
         most: answer.most,
         mean: number(&answer.mean)?,
         standard_deviation: number(&answer.standard_deviation)?,
+        spanned_secs: answer.spanned.map_or(0, |spanned| spanned.seconds),
         missing_secs: answer.missing.map_or(0, |missing| missing.seconds),
         gap_count: answer.gap_count,
         gaps: answer.gaps.iter().map(gap).collect::<Option<_>>()?,
@@ -160,6 +162,10 @@ fn print(out: &mut dyn Write, shown: &Shown<'_>) -> Written<()> {
     }
     if shown.gap_count as usize > MAX_SHOWN {
         output::row(out, "", &format!("… and {} more", shown.gap_count as usize - MAX_SHOWN))?;
+    }
+    if shown.spanned_secs > 0 {
+        let words = "s between states that were not read; the register went on, no rule was needed";
+        output::row(out, "Spanned", &format!("{} {words}", shown.spanned_secs))?;
     }
     if !shown.substituted.is_zero() {
         output::row(out, "Substituted", &format!("{} {unit} of the quantity", short(&shown.substituted, 6)))?;

@@ -18,6 +18,7 @@ use verify::TrustError;
 
 use crate::connection::ConnectionFileError;
 use crate::remedy::remedy;
+use crate::table::TableError;
 use crate::{FAILED, USAGE};
 
 /// Why a file could not be read.
@@ -80,6 +81,15 @@ pub(crate) enum Error {
          where it ended. {error}"
     )]
     Interrupted { answered: usize, batches: usize, error: Box<Error> },
+    #[error(
+        "{answered} of {rows} rows were answered, and what was recorded stays: run the command again, it goes on where it \
+         ended. {error}"
+    )]
+    TableInterrupted { answered: usize, rows: usize, error: Box<Error> },
+    #[error("{error}\nIt may have been done: to try again, and have it done once, add --request-id {request_id}")]
+    Unanswered { request_id: String, error: Box<Error> },
+    #[error("{}: {error}", path.display())]
+    Table { path: PathBuf, error: TableError },
     #[error("{}: {}", path.display(), violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Record { argument: &'static str, path: PathBuf, violations: Vec<Violation> },
     #[error("{}", violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
@@ -172,7 +182,9 @@ impl Error {
     pub(crate) fn refusal(&self) -> Option<&ClientError> {
         match self {
             Error::Call { error: error @ ClientError::Refused { .. }, .. } => Some(error),
-            Error::Interrupted { error, .. } => error.refusal(),
+            Error::Interrupted { error, .. }
+            | Error::TableInterrupted { error, .. }
+            | Error::Unanswered { error, .. } => error.refusal(),
             _ => None,
         }
     }
@@ -205,8 +217,12 @@ impl Error {
                 ClientError::Away { .. } => "SERVER_AWAY",
                 _ => "ANSWER_INVALID",
             },
-            Error::Interrupted { error, .. } => error.reason(),
+            Error::Interrupted { error, .. }
+            | Error::TableInterrupted { error, .. }
+            | Error::Unanswered { error, .. } => error.reason(),
+            Error::Table { .. } => "TABLE_INVALID",
             Error::Record { .. } | Error::Form { .. } => "RECORD_INVALID",
+            Error::Dcc { error: DccError::Template { .. }, .. } => "CALIBRATION_TEMPLATE",
             Error::Dcc { .. } => "CALIBRATION_CERTIFICATE_INVALID",
             Error::Archive { .. } => "ARCHIVE_INVALID",
             Error::DayProof { error: DayProofError::UnknownInstrument { .. }, .. } => "INSTRUMENT_UNKNOWN",
@@ -247,7 +263,10 @@ impl Error {
             Error::Call { error: ClientError::Refused { fields, .. }, .. } => {
                 fields.first().map(|(field, _)| field.as_str())
             }
-            Error::Interrupted { error, .. } => error.field(),
+            Error::Interrupted { error, .. }
+            | Error::TableInterrupted { error, .. }
+            | Error::Unanswered { error, .. } => error.field(),
+            Error::Table { .. } => Some("from"),
             Error::Form { violations } => violations.first().map(|violation| violation.path.as_str()),
             Error::DayProof { error: DayProofError::UnknownInstrument { .. }, .. } => Some("instrument"),
             Error::DayProof { error: DayProofError::NoReadings { .. }, .. } => Some("day"),
@@ -265,6 +284,15 @@ impl Error {
             Error::OtherRoot { .. } => Some("root"),
             Error::Case { error, .. } => Some(error.field().unwrap_or("file")),
             Error::Usage(_) | Error::Identity(_) | Error::Runtime(_) | Error::Call { .. } | Error::Output(_) => None,
+        }
+    }
+
+    /// The id of a change that had no answer.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        match self {
+            Error::Unanswered { request_id, .. } => Some(request_id),
+            Error::TableInterrupted { error, .. } => error.request_id(),
+            _ => None,
         }
     }
 

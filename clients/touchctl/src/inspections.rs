@@ -5,7 +5,7 @@ use std::io::{Result as Written, Write};
 use proto::convert::metering as words;
 use proto::metering as wire;
 use record::calibration::Inspection;
-use touchstone_client::{ClientError, new_request_id};
+use touchstone_client::ClientError;
 
 use crate::args::{InspectionArgs, InspectionsCommand};
 use crate::connection::{Server, pages};
@@ -54,9 +54,11 @@ fn create(args: &InspectionArgs) -> Result<Inspection, Error> {
         parent: args.instrument.clone(),
         inspection_id: args.id.clone(),
         inspection: Some(words::to_inspection(&inspection)),
-        request_id: new_request_id(),
+        request_id: args.change.id(),
     };
-    let made = server.wait(async { Ok(server.client().metering().create_inspection(request).await?.into_inner()) })?;
+    let made = server.change(&request.request_id.clone(), async {
+        Ok(server.client().metering().create_inspection(request).await?.into_inner())
+    })?;
     read(&server, &made)
 }
 

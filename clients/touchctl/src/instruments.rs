@@ -7,7 +7,7 @@ use proto::convert::metering as words;
 use proto::fields::Fields;
 use proto::{metering as wire, timestamp};
 use record::instrument::{Instrument, Placement, Register};
-use touchstone_client::{ClientError, new_request_id};
+use touchstone_client::ClientError;
 
 use crate::args::{CreateInstrumentArgs, DeviceArgs, InstrumentsCommand, RegisterType, ReplaceArgs};
 use crate::connection::{Server, pages};
@@ -36,20 +36,22 @@ pub(crate) fn run(command: &InstrumentsCommand, json: bool, world: &mut Surround
                 name: args.name.clone(),
                 location: args.location.clone(),
                 move_time: Some(timestamp(args.at.at)),
-                request_id: new_request_id(),
+                request_id: args.change.id(),
             };
+            let id = request.request_id.clone();
             let call = async { Ok(server.client().metering().move_instrument(request).await?.into_inner()) };
-            read(&server, &server.wait(call)?)?
+            read(&server, &server.change(&id, call)?)?
         }
         InstrumentsCommand::Retire(args) => {
             let server = Server::open(&args.connection)?;
             let request = wire::RetireInstrumentRequest {
                 name: args.name.clone(),
                 retirement_time: Some(timestamp(args.at.at)),
-                request_id: new_request_id(),
+                request_id: args.change.id(),
             };
+            let id = request.request_id.clone();
             let call = async { Ok(server.client().metering().retire_instrument(request).await?.into_inner()) };
-            read(&server, &server.wait(call)?)?
+            read(&server, &server.change(&id, call)?)?
         }
     };
     written(if json { output::json(world.out, &one) } else { print(world.out, &one) })
@@ -104,9 +106,11 @@ fn create(args: &CreateInstrumentArgs) -> Result<Instrument, Error> {
         parent: parent.to_owned(),
         instrument_id: id.to_owned(),
         instrument: Some(words::to_instrument(&instrument)),
-        request_id: new_request_id(),
+        request_id: args.change.id(),
     };
-    let made = server.wait(async { Ok(server.client().metering().create_instrument(request).await?.into_inner()) })?;
+    let made = server.change(&request.request_id.clone(), async {
+        Ok(server.client().metering().create_instrument(request).await?.into_inner())
+    })?;
     read(&server, &made)
 }
 
@@ -132,9 +136,11 @@ fn replace(args: &ReplaceArgs) -> Result<Instrument, Error> {
         instrument_id: instrument.name.rsplit('/').next().unwrap_or_default().to_owned(),
         instrument: Some(words::to_instrument(&instrument)),
         replacement_time: Some(timestamp(args.at.at)),
-        request_id: new_request_id(),
+        request_id: args.change.id(),
     };
-    let made = server.wait(async { Ok(server.client().metering().replace_instrument(request).await?.into_inner()) })?;
+    let made = server.change(&request.request_id.clone(), async {
+        Ok(server.client().metering().replace_instrument(request).await?.into_inner())
+    })?;
     read(&server, &made)
 }
 

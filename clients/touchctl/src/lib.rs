@@ -7,6 +7,7 @@
 // An error ends the command: it is made once, so its size is no matter.
 #![allow(clippy::result_large_err)]
 
+mod analyses;
 mod args;
 mod calibrations;
 mod connection;
@@ -15,16 +16,21 @@ mod error;
 mod evidence;
 mod files;
 mod footprints;
+mod gas_conversions;
 mod inspections;
 mod instruments;
 mod keys;
 mod list;
+mod loads;
 mod output;
 mod plot;
 mod readings;
+mod records;
 mod remedy;
 mod send;
 mod sites;
+mod stocks;
+mod table;
 mod trust;
 mod uncertainty;
 mod verify;
@@ -94,6 +100,10 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
         Command::Instruments { command } => instruments::run(command, cli.json, world),
         Command::Calibrations { command } => calibrations::run(command, cli.json, world),
         Command::Inspections { command } => inspections::run(command, cli.json, world),
+        Command::GasConversions { command } => gas_conversions::run(command, cli.json, world),
+        Command::Loads { command } => loads::run(command, cli.json, world),
+        Command::Stocks { command } => stocks::run(command, cli.json, world),
+        Command::Analyses { command } => analyses::run(command, cli.json, world),
         Command::Readings { command: ReadingsCommand::Import(args) } => readings::import(args, cli.json, world),
         Command::Readings { command: ReadingsCommand::List(args) } => list::run(args, cli.json, world),
         Command::Readings { command: ReadingsCommand::Consumption(args) } => consumption::run(args, cli.json, world),

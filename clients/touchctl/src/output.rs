@@ -27,6 +27,8 @@ struct Problem<'a> {
     reason: &'a str,
     message: String,
     field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
     #[serde(flatten)]
     refusal: Option<Refusal<'a>>,
 }
@@ -65,7 +67,8 @@ pub(crate) fn error_json(out: &mut dyn Write, error: &Error) -> Result<()> {
         Some(ClientError::Refused { message, .. }) => message.clone(),
         _ => error.to_string(),
     };
-    let problem = Problem { reason: error.reason(), message, field: error.field(), refusal };
+    let problem =
+        Problem { reason: error.reason(), message, field: error.field(), request_id: error.request_id(), refusal };
     json(out, &Failure { error: problem })
 }
 

@@ -13,6 +13,7 @@ const REMEDIES: &[(&str, &str)] = &[
     ("INSTRUMENT_KIND_MISMATCH", "name a weighbridge or belt weigher"),
     ("EVIDENCE_TOO_LARGE", "ask for a shorter period, or for one instrument"),
     ("CALIBRATION_CERTIFICATE_INVALID", "ask the laboratory for a correct certificate"),
+    ("CALIBRATION_TEMPLATE", "ask the laboratory for the certificate that it made of the template"),
     ("CALIBRATION_OTHER_INSTRUMENT", "name the instrument that was calibrated"),
     ("INSTRUMENT_STATE", "read the instrument, and correct the time"),
     ("CORRECTION_INVALID", "correct the last correction"),

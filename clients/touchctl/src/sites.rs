@@ -4,7 +4,7 @@ use std::io::{Result as Written, Write};
 
 use proto::metering as wire;
 use serde::Serialize;
-use touchstone_client::{ClientError, new_request_id};
+use touchstone_client::ClientError;
 
 use crate::args::{SiteArgs, SitesCommand};
 use crate::connection::{Server, pages};
@@ -54,9 +54,11 @@ fn create(args: &SiteArgs) -> Result<Shown, Error> {
             country: args.country.clone(),
             ..Default::default()
         }),
-        request_id: new_request_id(),
+        request_id: args.change.id(),
     };
-    let made = server.wait(async { Ok(server.client().metering().create_site(request).await?.into_inner()) })?;
+    let made = server.change(&request.request_id.clone(), async {
+        Ok(server.client().metering().create_site(request).await?.into_inner())
+    })?;
     Ok(made.into())
 }
 

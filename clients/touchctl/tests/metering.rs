@@ -11,7 +11,7 @@ use record::instrument::{Instrument, Period};
 use serde_json::Value;
 use touchctl::{DONE, FAILED, Surroundings, USAGE, run_in};
 
-const TEMPLATE: &str = include_str!("../../../registry/dcc/template/electricity-meter.xml");
+const ISSUED: &str = include_str!("../../../registry/dcc/tests/issued.xml");
 const METER: &str = "organizations/o/sites/s/instruments/m";
 
 struct Answer {
@@ -96,7 +96,7 @@ fn evidence() -> Evidence {
     let instrument: Instrument = toml::from_str(METER_TOML).unwrap();
     let period = Period { start: at("2026-03-10T00:00:00Z"), end: at("2026-03-13T00:00:00Z") };
     let values = (0..72).map(|hour| Some(1_000 + hour)).collect();
-    let calibrations = vec![calibration_of(TEMPLATE.as_bytes(), &instrument, None).unwrap()];
+    let calibrations = vec![calibration_of(ISSUED.as_bytes(), &instrument, None).unwrap()];
     let series = vec![Series { start: period.start, step_secs: 3_600, values, revisions: [(40, 1)].into() }];
     let (inspections, gas_conversions) = (Vec::new(), Vec::new());
     Evidence {
@@ -106,7 +106,7 @@ fn evidence() -> Evidence {
 }
 
 fn archive(evidence: &Evidence) -> Vec<u8> {
-    write_archive(evidence, None, None, &[TEMPLATE.as_bytes().to_vec()])
+    write_archive(evidence, None, None, &[ISSUED.as_bytes().to_vec()])
 }
 
 #[test]
@@ -172,19 +172,19 @@ fn what_is_no_archive_and_no_proof_is_refused() {
 #[test]
 fn a_certificate_is_understood_without_a_server() {
     let desk = Desk::new();
-    desk.write("dcc.xml", TEMPLATE);
+    desk.write("dcc.xml", ISSUED);
     let wanted = [
-        "Certificate    TEMPLATE-EM-0001",
+        "Certificate    EM-2026-0417",
         "Schema         DCC 3.3.0",
         "Signature      none",
         "Laboratory     Example Calibration Laboratory",
-        "Accreditation  X-K-00000-00-00",
+        "Accreditation  D-K-99999-01-00",
         "Calibrated     2026-03-04 to 2026-03-05",
         "Serial number  EM-000123",
     ];
     desk.shows("calibrations read ./dcc.xml", &wanted);
     let shown = desk.json("calibrations read ./dcc.xml --serial-number EM-000123");
-    assert_eq!(shown["certificate"]["core"]["unique_identifier"], "TEMPLATE-EM-0001");
+    assert_eq!(shown["certificate"]["core"]["unique_identifier"], "EM-2026-0417");
     assert_eq!(shown["meters"][0]["calibration"]["as_left"][0]["error_percent"], "-0.11");
     // A meter that it is not for is said in place of results.
     let answer = desk.run("calibrations read ./dcc.xml --serial-number other");

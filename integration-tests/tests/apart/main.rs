@@ -9,8 +9,12 @@ pub const SHAPE: Shape = Shape::Apart;
 mod access;
 #[path = "../it/bad_input.rs"]
 mod bad_input;
+#[path = "../it/desk.rs"]
+mod desk;
 #[path = "../it/instruments.rs"]
 mod instruments;
+#[path = "../it/materials_cli.rs"]
+mod materials_cli;
 #[path = "../it/metering_cli.rs"]
 mod metering_cli;
 #[path = "../it/operations.rs"]

@@ -388,6 +388,24 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
             metering::ListLaboratoryAnalysesRequest { parent: site(), ..Default::default() }.encode_to_vec(),
         ),
         (
+            format!("{meter}/GetWeighbridgeRecord"),
+            metering::GetWeighbridgeRecordRequest { name: format!("{}/weighbridgeRecords/another", site()) }
+                .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/GetStockRecord"),
+            metering::GetStockRecordRequest { name: format!("{}/stockRecords/another", site()) }.encode_to_vec(),
+        ),
+        (
+            format!("{meter}/GetLaboratoryAnalysis"),
+            metering::GetLaboratoryAnalysisRequest { name: format!("{}/laboratoryAnalyses/another", site()) }
+                .encode_to_vec(),
+        ),
+        (
+            format!("{meter}/GetGasConversion"),
+            metering::GetGasConversionRequest { name: format!("{}/gasConversions/another", name()) }.encode_to_vec(),
+        ),
+        (
             format!("{meter}/StreamEvidence"),
             metering::StreamEvidenceRequest { parent: site(), period: year(), ..Default::default() }.encode_to_vec(),
         ),

@@ -385,6 +385,22 @@ async fn unknown_names_are_not_found() {
     let by_exporter: Vec<(String, Vec<u8>)> = vec![
         (format!("{METERING}/GetSite"), metering::GetSiteRequest { name: SITE.into() }.encode_to_vec()),
         (format!("{METERING}/GetInstrument"), metering::GetInstrumentRequest { name: meter() }.encode_to_vec()),
+        (
+            format!("{METERING}/GetWeighbridgeRecord"),
+            metering::GetWeighbridgeRecordRequest { name: format!("{SITE}/weighbridgeRecords/none") }.encode_to_vec(),
+        ),
+        (
+            format!("{METERING}/GetStockRecord"),
+            metering::GetStockRecordRequest { name: format!("{SITE}/stockRecords/none") }.encode_to_vec(),
+        ),
+        (
+            format!("{METERING}/GetLaboratoryAnalysis"),
+            metering::GetLaboratoryAnalysisRequest { name: format!("{SITE}/laboratoryAnalyses/none") }.encode_to_vec(),
+        ),
+        (
+            format!("{METERING}/GetGasConversion"),
+            metering::GetGasConversionRequest { name: format!("{}/gasConversions/none", meter()) }.encode_to_vec(),
+        ),
         (format!("{METERING}/CreateInstrument"), instrument_request(|_| ()).encode_to_vec()),
         (
             format!("{METERING}/ListReadings"),
@@ -523,7 +539,7 @@ async fn every_change_happens_once() {
     let import = metering::ImportCalibrationRequest {
         parent: format!("{SITE}/instruments/second"),
         calibration_id: "c-2".into(),
-        certificate: include_bytes!("../../../registry/dcc/template/electricity-meter.xml").to_vec(),
+        certificate: include_bytes!("../../../registry/dcc/tests/issued.xml").to_vec(),
         laboratory_accreditation: String::new(),
         request_id: id(),
     };

@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use cose::key::SigningKey;
 use integration_tests::cast::{self, LOG_ID, ORIGIN};
+use integration_tests::cement;
 use metering_service::MeteringService;
+use proto::convert::metering as words;
 use proto::metering::metering_service_server::MeteringService as _;
 use proto::registry::registry_service_server::RegistryService as _;
 use proto::{metering, registry};
+use record::instrument::Instrument;
 use record::json::{self, Der};
 use record::media;
+use record::reading::ReadingBatch;
 use record::registry::{Anchor, AnchorRole};
 use record::statement::{Heading, sign};
 use registry_service::{LogKeys, RegistryService};
@@ -197,6 +201,95 @@ async fn a_site_is_made_once_whatever_fails() {
     listed.sort();
     made.sort();
     assert_eq!(listed, made);
+}
+
+/// A batch that is durable is acknowledged, whatever becomes of the work after it; and that work is done by the next.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_batch_is_acknowledged_whatever_fails_after_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Faulty::new(RocksStore::open(folder.path()).expect("a store"));
+    let now: jiff::Timestamp = "2026-06-15T00:00:00Z".parse().expect("a time");
+    let service = metering_service(&store, folder.path(), Arc::new(move || now));
+    let caller = cast::exporter();
+    let (parent, site) = ("organizations/cement-bubble", support::SITE);
+    let create = metering::CreateSiteRequest {
+        parent: parent.into(),
+        site_id: support::SITE_ID.into(),
+        site: Some(metering::Site { display_name: "Works".into(), country: "XA".into(), ..Default::default() }),
+        request_id: new_request_id(),
+    };
+    service.create_site(as_caller(&caller, create)).await.expect("a site");
+    let (first, _) = &cement::generate(support::ORGANIZATION, support::SITE_ID).instruments[0];
+    let meter = async |id: String| {
+        let instrument = Instrument { name: format!("{site}/instruments/{id}"), ..first.clone() };
+        let create = metering::CreateInstrumentRequest {
+            parent: site.into(),
+            instrument_id: id,
+            instrument: Some(words::to_instrument(&instrument)),
+            request_id: new_request_id(),
+        };
+        service.create_instrument(as_caller(&caller, create)).await.expect("an instrument");
+        instrument
+    };
+    // One hour of this month, which stays in the tail; gives how many calls of the store that took.
+    let hour = async |instrument: &Instrument, i: i64, failing: Range<usize>, fault: Fault| {
+        let batch = ReadingBatch {
+            instrument: instrument.name.clone(),
+            unit: instrument.unit,
+            resolution: instrument.resolution.clone(),
+            start: "2026-06-01T00:00:00Z".parse::<jiff::Timestamp>().expect("a time") + jiff::SignedDuration::from_hours(i),
+            step_secs: 3_600,
+            deltas: Vec::new(),
+            values: vec![Some(i + 1)],
+            signature: Vec::new(),
+        };
+        let request = metering::RecordReadingsRequest { batch: Some(words::to_reading_batch(&batch)) };
+        store.arm(failing, fault);
+        let answer = service.record_readings(as_caller(&caller, request)).await;
+        let calls = store.arm(0..0, fault);
+        (answer.map(|answer| answer.into_inner().report.expect("a report")), calls)
+    };
+    let fine = async |instrument: &Instrument, i: i64| {
+        let (report, calls) = hour(instrument, i, 0..0, Fault::NotWritten).await;
+        assert_eq!(report.expect("no fault").accepted, 1);
+        calls
+    };
+    // Without faults: so many calls for a batch, and more for the one after which the tail is put together.
+    let counted = meter("counted".into()).await;
+    let mut calls = Vec::new();
+    for i in 0..33 {
+        calls.push(fine(&counted, i).await);
+    }
+    let (batch, tidy) = (calls[30], calls[31]);
+    assert!(batch < tidy && calls[32] == batch, "{calls:?}");
+    for fault in FAULTS {
+        for failing in batch..tidy {
+            let meter = meter(format!("m-{failing}-{}", format!("{fault:?}").to_lowercase())).await;
+            for i in 0..31 {
+                fine(&meter, i).await;
+            }
+            let (report, made) = hour(&meter, 31, failing..failing + 1, fault).await;
+            let report = report.unwrap_or_else(|status| panic!("{fault:?} of call {failing}: {status:?}"));
+            assert_eq!((report.accepted, report.duplicate, report.refused.len()), (1, 0, 0), "{fault:?} {failing}");
+            assert!(made > failing, "call {failing} was not made: {made}");
+            // What failed is done after the next batch, unless it was written.
+            let after = fine(&meter, 32).await;
+            let is_written = fault != Fault::NotWritten && failing == tidy - 1;
+            assert_eq!(after > batch, !is_written, "{fault:?} {failing}: {after} calls");
+            assert_eq!(fine(&meter, 33).await, batch, "{fault:?} {failing}");
+            let list = metering::ListReadingsRequest {
+                parent: meter.name.clone(),
+                period: Some(proto::interval(
+                    "2026-06-01T00:00:00Z".parse().expect("a time"),
+                    Some("2026-07-01T00:00:00Z".parse().expect("a time")),
+                )),
+                ..Default::default()
+            };
+            let listed = service.list_readings(as_caller(&caller, list)).await.expect("readings").into_inner();
+            let values: Vec<i64> = listed.readings.iter().map(|reading| reading.value).collect();
+            assert_eq!(values, (1..=34).collect::<Vec<i64>>(), "{fault:?} {failing}");
+        }
+    }
 }
 
 fn nobody() -> Peer {

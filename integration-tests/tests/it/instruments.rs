@@ -15,6 +15,7 @@ use touchstone_client::{Client, new_request_id};
 use crate::support::{self, SITE, Stage, refused};
 
 const TEMPLATE: &str = include_str!("../../../registry/dcc/template/electricity-meter.xml");
+const ISSUED: &str = include_str!("../../../registry/dcc/tests/issued.xml");
 /// Serial number in the template.
 const SERIAL: &str = "EM-000123";
 
@@ -155,24 +156,40 @@ async fn a_calibration_comes_as_a_certificate_file() {
         laboratory_accreditation: String::new(),
         request_id: new_request_id(),
     };
-    let kept = client.metering().import_calibration(import(TEMPLATE)).await.expect("imported").into_inner();
+    let kept = client.metering().import_calibration(import(ISSUED)).await.expect("imported").into_inner();
     assert_eq!((kept.points.len(), kept.as_found.len(), kept.dcc_schema_version.as_str()), (5, 5, "3.3.0"));
     assert_eq!(kept.source, i32::from(wire::CalibrationSource::Dcc));
     assert_eq!(kept.signature_state, i32::from(wire::SignatureState::Absent));
-    assert_eq!(kept.certificate_sha256, Sha256::of(TEMPLATE.as_bytes()).0);
+    assert_eq!(kept.certificate_sha256, Sha256::of(ISSUED.as_bytes()).0);
     let get = wire::GetCalibrationFileRequest { name: kept.name.clone() };
     let file = client.metering().get_calibration_file(get).await.expect("the file").into_inner();
-    assert_eq!(file.certificate, TEMPLATE.as_bytes());
+    assert_eq!(file.certificate, ISSUED.as_bytes());
     // Another meter, and files that are no certificates.
-    let other = refused(client.metering().import_calibration(import(&TEMPLATE.replace(SERIAL, "EM-7"))).await);
+    let other = refused(client.metering().import_calibration(import(&ISSUED.replace(SERIAL, "EM-7"))).await);
     assert_eq!((other.code, other.reason.as_str()), (Code::FailedPrecondition, "CALIBRATION_OTHER_INSTRUMENT"));
     assert!(other.metadata["serial_numbers"].contains("EM-7"), "{other:?}");
     let bomb = "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>";
-    for broken in [&TEMPLATE[..2_000], bomb, &TEMPLATE.replace("\\kilo\\watt", "\\horse"), "certificate"] {
+    for broken in [&ISSUED[..2_000], bomb, &ISSUED.replace("\\kilo\\watt", "\\horse"), "certificate"] {
         let answer = refused(client.metering().import_calibration(import(broken)).await);
         let expected = (Code::InvalidArgument, "CALIBRATION_CERTIFICATE_INVALID");
         assert_eq!((answer.code, answer.reason.as_str()), expected, "{}", &broken[..9]);
     }
+    // What laboratories are given to fill in.
+    let template = refused(client.metering().import_calibration(import(TEMPLATE)).await);
+    assert_eq!((template.code, template.reason.as_str()), (Code::InvalidArgument, "CALIBRATION_TEMPLATE"));
+    assert!(template.metadata["marks"].contains("the statement touchstone_template"), "{template:?}");
+    // The largest file that may be read may be sent, and comes back whole; one byte more is neither.
+    let space = " ".repeat(dcc::MAX_DCC_BYTES - ISSUED.len());
+    let largest = wire::ImportCalibrationRequest { calibration_id: "largest".into(), ..import(&[ISSUED, &space].concat()) };
+    let kept = client.metering().import_calibration(largest.clone()).await.expect("imported").into_inner();
+    let get = wire::GetCalibrationFileRequest { name: kept.name.clone() };
+    let file = client.metering().get_calibration_file(get).await.expect("the file").into_inner();
+    assert_eq!(file.certificate.len(), dcc::MAX_DCC_BYTES);
+    let mut larger = largest;
+    larger.certificate.push(b' ');
+    assert!(dcc::read(&larger.certificate).is_err());
+    let refusal = refused(client.metering().import_calibration(larger).await);
+    assert_eq!((refusal.reason.as_str(), refusal.fields[0].as_str()), ("REQUEST_INVALID", "certificate"), "{refusal:?}");
     // A form has no file.
     let form = Calibration {
         certificate_id: "F-1".into(),

@@ -2,135 +2,16 @@
 //! is shown.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::Command;
-use std::thread;
 
 use integration_tests::cast;
-use runtime::config::Service;
-use runtime::{Caller, Role};
+use runtime::Role;
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::support::{self, ORGANIZATION, SITE, Stage};
+use crate::desk::{Desk, SERIAL, cutting, instrument};
+use crate::support::{self, ORGANIZATION, SITE};
 
-const TEMPLATE: &[u8] = include_bytes!("../../../registry/dcc/template/electricity-meter.xml");
-/// Serial number in the template, and what it names the certificate.
-const SERIAL: &str = "EM-000123";
+const ISSUED: &[u8] = include_bytes!("../../../registry/dcc/tests/issued.xml");
 const YEAR: &str = "2018-01-01/2019-01-01";
-
-/// How a command ended.
-#[derive(Debug)]
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-/// A folder in which somebody runs `touchctl`, with the files of a connection.
-struct Desk {
-    stage: Stage,
-    folder: TempDir,
-}
-
-impl Desk {
-    async fn open() -> Self {
-        let desk = Desk { stage: Stage::open().await, folder: tempfile::tempdir().expect("a folder") };
-        let grpc = desk.grpc();
-        desk.enrol(&cast::exporter(), grpc, "connection.toml");
-        desk
-    }
-
-    /// With a site and a meter.
-    async fn with_meter(id: &str) -> Self {
-        let desk = Desk::open().await;
-        desk.done(&["sites", "create", SITE, "--title", "Works", "--country", "XA"]);
-        desk.done(&desk.meter(id));
-        desk
-    }
-
-    fn grpc(&self) -> SocketAddr {
-        self.stage.world.of(Service::Metering).expect("a server").grpc
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        fs::write(self.path(name), content).expect("written");
-    }
-
-    /// The files with which a caller connects to an address, and the file that states them.
-    fn enrol(&self, caller: &Caller, address: SocketAddr, connection: &str) {
-        let authority = &self.stage.world.installation.authority;
-        let pair = authority.caller(caller).expect("a certificate");
-        self.write("authority.crt", &authority.pair().certificate_pem);
-        self.write(&format!("{connection}.crt"), &pair.certificate_pem);
-        self.write(&format!("{connection}.key"), &pair.key_pem);
-        let text = format!(
-            "server = \"{address}\"\nauthority = \"authority.crt\"\ncertificate = \"{connection}.crt\"\nkey = \"{connection}.key\"\n"
-        );
-        self.write(connection, text);
-    }
-
-    fn run_as(&self, connection: &str, args: &[&str]) -> Answer {
-        let mut command = Command::new(integration_tests::processes::program("touchctl").expect("a program"));
-        command.args(args).current_dir(self.folder.path()).env("TOUCHCTL_CONNECTION", connection);
-        let output = tokio::task::block_in_place(|| command.output()).expect("it runs");
-        let text = |bytes| String::from_utf8(bytes).expect("text");
-        Answer { code: output.status.code().expect("an exit"), out: text(output.stdout), err: text(output.stderr) }
-    }
-
-    fn run(&self, args: &[&str]) -> Answer {
-        self.run_as("connection.toml", args)
-    }
-
-    /// A command that must succeed; what it prints.
-    #[track_caller]
-    fn done(&self, args: &[impl AsRef<str>]) -> String {
-        let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
-        let answer = self.run(&args);
-        assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{args:?}: {}", answer.out);
-        answer.out
-    }
-
-    /// The same, as its object.
-    #[track_caller]
-    fn json(&self, args: &[&str]) -> Value {
-        let out = self.done(&[args, &["--json"]].concat());
-        serde_json::from_str(&out).expect("one object")
-    }
-
-    /// A command that must be refused with this reason; its error.
-    #[track_caller]
-    fn refused(&self, connection: &str, args: &[&str], reason: &str) -> Value {
-        let words = self.run_as(connection, args);
-        assert_eq!((words.code, words.out.as_str()), (1, ""), "{args:?}: {}", words.err);
-        assert!(words.err.contains(&format!("[{reason}]")) && words.err.contains("Remedy: "), "{}", words.err);
-        let answer = self.run_as(connection, &[args, &["--json"]].concat());
-        let error = serde_json::from_str::<Value>(&answer.out).expect("one object")["error"].clone();
-        assert_eq!((answer.code, &error["reason"]), (1, &Value::from(reason)), "{}", answer.out);
-        error
-    }
-
-    /// The line that registers a meter in kWh.
-    fn meter(&self, id: &str) -> Vec<String> {
-        let name = instrument(id);
-        let line = format!(
-            "instruments create {name} --location hall --from 2017-01-01 --kind electricity-meter --serial-number {SERIAL} \
-             --measurand electricity-import --unit kWh --resolution 0.01 --register-range 1000000 \
-             --max-permissible-error-percent 1 --accuracy-class 0.5S"
-        );
-        line.split_whitespace().map(str::to_owned).collect()
-    }
-}
-
-fn instrument(id: &str) -> String {
-    format!("{SITE}/instruments/{id}")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_year_by_command() {
@@ -206,10 +87,10 @@ async fn the_real_year_by_command() {
 async fn a_certificate_goes_with_the_evidence() {
     let desk = Desk::with_meter("main").await;
     let meter = instrument("main");
-    desk.write("dcc.xml", TEMPLATE);
+    desk.write("dcc.xml", ISSUED);
     let import = ["calibrations", "import", "dcc.xml", "--instrument", &meter];
     let made = desk.json(&import);
-    assert_eq!(made["name"], format!("{meter}/calibrations/template-em-0001"));
+    assert_eq!(made["name"], format!("{meter}/calibrations/em-2026-0417"));
     assert_eq!(made["calibration"]["points"][0]["errorPercent"], "-0.11");
     let error = desk.refused("connection.toml", &import, "ALREADY_EXISTS");
     assert_eq!(error["remedy"], "the name is taken: choose another, or read what is there");
@@ -226,9 +107,9 @@ async fn a_certificate_goes_with_the_evidence() {
             .map(|all| all.iter().map(|c| c["calibration"]["source"].clone()).collect::<Vec<_>>())
     };
     assert_eq!(sources(&listed).map(|all| all.len()), Some(2));
-    let name = format!("{meter}/calibrations/template-em-0001");
+    let name = format!("{meter}/calibrations/em-2026-0417");
     desk.done(&["calibrations", "file", &name, "--out", "back.xml"]);
-    assert_eq!(fs::read(desk.path("back.xml")).expect("a file"), TEMPLATE);
+    assert_eq!(fs::read(desk.path("back.xml")).expect("a file"), ISSUED);
     let inspect =
         ["inspections", "create", "--instrument", &meter, "--id", "spring", "--at", "2026-04-01", "--inspector", "Ann"];
     desk.done(&[&inspect[..], &["--seal", "intact", "--clock-error-secs", "-3.5"]].concat());
@@ -241,7 +122,7 @@ async fn a_certificate_goes_with_the_evidence() {
     desk.done(&["evidence", "export", "--site", SITE, "--period", period, "--instrument", &meter, "--out", "m.tar"]);
     let checked = desk.json(&["evidence", "check", "m.tar"]);
     assert_eq!((&checked["instrument"], &checked["calibrations"]), (&Value::from(meter.as_str()), &Value::from(2)));
-    assert_eq!(checked["certificates"][0]["certificateId"], "TEMPLATE-EM-0001");
+    assert_eq!(checked["certificates"][0]["certificateId"], "EM-2026-0417");
     assert_eq!(checked["certificates"][0]["namesAccreditation"], true);
 
     // A meter that the certificate is not for.
@@ -326,34 +207,6 @@ async fn refusals_say_what_to_do() {
     assert!(answer.code == 1 && answer.err.contains("line 2"), "{answer:?}");
 }
 
-/// Hands connections on to a server; the first is cut once `most` bytes went that way.
-fn cutting(server: SocketAddr, most: usize) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || {
-        for (i, inner) in listener.incoming().enumerate() {
-            let (Ok(inner), Ok(outer)) = (inner, TcpStream::connect(server)) else { return };
-            let clone = |stream: &TcpStream| stream.try_clone().expect("a handle");
-            let (there, back) = ((clone(&inner), clone(&outer)), (outer, inner));
-            thread::spawn(move || hand_on(there, if i == 0 { most } else { usize::MAX }));
-            thread::spawn(move || hand_on(back, usize::MAX));
-        }
-    });
-    address
-}
-
-fn hand_on((mut from, mut to): (TcpStream, TcpStream), mut most: usize) {
-    let mut buffer = [0; 4_096];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        if to.write_all(&buffer[..read]).is_err() || most < read {
-            break;
-        }
-        most -= read;
-    }
-    // Whoever reads or writes on either side is told.
-    let _gone = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_goes_on_after_a_break() {
     let desk = Desk::with_meter("main").await;
@@ -363,7 +216,7 @@ async fn an_import_goes_on_after_a_break() {
         format!("{time},{}.{:02}\n", i * 7_919 % 9_000, i % 100)
     };
     desk.write("year.csv", (0..35_040).map(row).fold("time,kwh\n".to_owned(), |text, row| text + &row));
-    desk.enrol(&cast::exporter(), cutting(desk.grpc(), 50_000), "cut.toml");
+    desk.enrol(&cast::exporter(), cutting(desk.grpc(), 50_000, usize::MAX), "cut.toml");
     let answer = desk.run_as("cut.toml", &["readings", "import", "year.csv", "--instrument", &meter, "--json"]);
     assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{}", answer.out);
     let sent = &serde_json::from_str::<Value>(&answer.out).expect("an object")["sent"];

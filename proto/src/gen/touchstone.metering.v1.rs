@@ -221,7 +221,7 @@ impl SealState {
         }
     }
 }
-/// What to do with missing readings.
+/// What to do with missing readings. A cumulative register has none between two of its states, whose difference holds what passed; before its first and after its last state linear and percentile, which close intervals, are refused with CONSUMPTION_UNDEFINED.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GapRule {
     /// The rule.
@@ -360,6 +360,8 @@ pub enum ErrorReason {
     CorrectionInvalid = 17,
     /// There is no consumption of the period under the rules asked for; the message says what stands in the way, such as a gap, a missing calibration or a unit of another kind. Record what is missing, or ask under other rules.
     ConsumptionUndefined = 18,
+    /// The file is a template for laboratories, whose results are invented; metadata has what marks it as one. Ask the laboratory for the certificate that it made of it.
+    CalibrationTemplate = 19,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -388,6 +390,7 @@ impl ErrorReason {
             Self::InstrumentState => "ERROR_REASON_INSTRUMENT_STATE",
             Self::CorrectionInvalid => "ERROR_REASON_CORRECTION_INVALID",
             Self::ConsumptionUndefined => "ERROR_REASON_CONSUMPTION_UNDEFINED",
+            Self::CalibrationTemplate => "ERROR_REASON_CALIBRATION_TEMPLATE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -413,6 +416,7 @@ impl ErrorReason {
             "ERROR_REASON_INSTRUMENT_STATE" => Some(Self::InstrumentState),
             "ERROR_REASON_CORRECTION_INVALID" => Some(Self::CorrectionInvalid),
             "ERROR_REASON_CONSUMPTION_UNDEFINED" => Some(Self::ConsumptionUndefined),
+            "ERROR_REASON_CALIBRATION_TEMPLATE" => Some(Self::CalibrationTemplate),
             _ => None,
         }
     }
@@ -607,7 +611,7 @@ pub struct LaboratoryAnalysis {
     /// SHA-256 of the report file, 32 bytes; empty when there is none.
     #[prost(bytes = "vec", tag = "13")]
     pub report_sha256: ::prost::alloc::vec::Vec<u8>,
-    /// When the analysis was made.
+    /// When the sample was taken: the material it stands for is that of this time.
     #[prost(message, optional, tag = "6")]
     pub analysis_time: ::core::option::Option<::prost_types::Timestamp>,
     /// What was determined.
@@ -1301,6 +1305,13 @@ pub struct CreateGasConversionRequest {
     #[prost(string, tag = "4")]
     pub request_id: ::prost::alloc::string::String,
 }
+/// Request of GetGasConversion.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetGasConversionRequest {
+    /// organizations/{organization}/sites/{site}/instruments/{instrument}/gasConversions/{gas_conversion}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
 /// Request of ListGasConversions.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListGasConversionsRequest {
@@ -1323,6 +1334,13 @@ pub struct ListGasConversionsResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+/// Request of GetWeighbridgeRecord.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWeighbridgeRecordRequest {
+    /// organizations/{organization}/sites/{site}/weighbridgeRecords/{weighbridge_record}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
 }
 /// Request of ListWeighbridgeRecords.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1347,6 +1365,13 @@ pub struct ListWeighbridgeRecordsResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+/// Request of GetStockRecord.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStockRecordRequest {
+    /// organizations/{organization}/sites/{site}/stockRecords/{stock_record}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
 /// Request of ListStockRecords.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListStockRecordsRequest {
@@ -1369,6 +1394,13 @@ pub struct ListStockRecordsResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+/// Request of GetLaboratoryAnalysis.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLaboratoryAnalysisRequest {
+    /// organizations/{organization}/sites/{site}/laboratoryAnalyses/{laboratory_analysis}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
 }
 /// Request of ListLaboratoryAnalyses.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1450,7 +1482,7 @@ pub struct ImportCalibrationRequest {
     /// Last part of the name: lower-case letters, digits and hyphens, 1 to 63.
     #[prost(string, tag = "2")]
     pub calibration_id: ::prost::alloc::string::String,
-    /// The certificate file, at most 1 MiB. It must be for the serial number of the instrument.
+    /// The certificate file, at most 3 MiB. It must be for the serial number of the instrument.
     #[prost(bytes = "vec", tag = "3")]
     pub certificate: ::prost::alloc::vec::Vec<u8>,
     /// The laboratory's accreditation number, where the certificate names none.
@@ -1639,6 +1671,9 @@ pub struct ComputeConsumptionResponse {
     pub standard_deviation: ::core::option::Option<
         super::super::super::google::r#type::Decimal,
     >,
+    /// Time between states of a cumulative register further apart than they were read before: the difference holds what passed, so nothing is missing there and no gap rule was applied. Zero for interval registers.
+    #[prost(message, optional, tag = "19")]
+    pub spanned: ::core::option::Option<::prost_types::Duration>,
 }
 /// Generated client implementations.
 pub mod metering_service_client {
@@ -2450,6 +2485,36 @@ pub mod metering_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Returns a weighed load.
+        pub async fn get_weighbridge_record(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetWeighbridgeRecordRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WeighbridgeRecord>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.metering.v1.MeteringService/GetWeighbridgeRecord",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.metering.v1.MeteringService",
+                        "GetWeighbridgeRecord",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists the weighed loads of a site, corrections and what they correct included.
         pub async fn list_weighbridge_records(
             &mut self,
@@ -2480,6 +2545,33 @@ pub mod metering_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Returns a stock.
+        pub async fn get_stock_record(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetStockRecordRequest>,
+        ) -> std::result::Result<tonic::Response<super::StockRecord>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.metering.v1.MeteringService/GetStockRecord",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.metering.v1.MeteringService",
+                        "GetStockRecord",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists the stocks of a site, corrections and what they correct included.
         pub async fn list_stock_records(
             &mut self,
@@ -2506,6 +2598,36 @@ pub mod metering_service_client {
                     GrpcMethod::new(
                         "touchstone.metering.v1.MeteringService",
                         "ListStockRecords",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns a laboratory analysis.
+        pub async fn get_laboratory_analysis(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetLaboratoryAnalysisRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LaboratoryAnalysis>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.metering.v1.MeteringService/GetLaboratoryAnalysis",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.metering.v1.MeteringService",
+                        "GetLaboratoryAnalysis",
                     ),
                 );
             self.inner.unary(req, path, codec).await
@@ -2563,6 +2685,33 @@ pub mod metering_service_client {
                     GrpcMethod::new(
                         "touchstone.metering.v1.MeteringService",
                         "CreateGasConversion",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Returns a gas conversion.
+        pub async fn get_gas_conversion(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetGasConversionRequest>,
+        ) -> std::result::Result<tonic::Response<super::GasConversion>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/touchstone.metering.v1.MeteringService/GetGasConversion",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "touchstone.metering.v1.MeteringService",
+                        "GetGasConversion",
                     ),
                 );
             self.inner.unary(req, path, codec).await
@@ -2830,6 +2979,14 @@ pub mod metering_service_server {
             tonic::Response<super::LaboratoryAnalysis>,
             tonic::Status,
         >;
+        /// Returns a weighed load.
+        async fn get_weighbridge_record(
+            &self,
+            request: tonic::Request<super::GetWeighbridgeRecordRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WeighbridgeRecord>,
+            tonic::Status,
+        >;
         /// Lists the weighed loads of a site, corrections and what they correct included.
         async fn list_weighbridge_records(
             &self,
@@ -2838,12 +2995,25 @@ pub mod metering_service_server {
             tonic::Response<super::ListWeighbridgeRecordsResponse>,
             tonic::Status,
         >;
+        /// Returns a stock.
+        async fn get_stock_record(
+            &self,
+            request: tonic::Request<super::GetStockRecordRequest>,
+        ) -> std::result::Result<tonic::Response<super::StockRecord>, tonic::Status>;
         /// Lists the stocks of a site, corrections and what they correct included.
         async fn list_stock_records(
             &self,
             request: tonic::Request<super::ListStockRecordsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListStockRecordsResponse>,
+            tonic::Status,
+        >;
+        /// Returns a laboratory analysis.
+        async fn get_laboratory_analysis(
+            &self,
+            request: tonic::Request<super::GetLaboratoryAnalysisRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LaboratoryAnalysis>,
             tonic::Status,
         >;
         /// Lists the laboratory analyses of a site, corrections and what they correct included.
@@ -2858,6 +3028,11 @@ pub mod metering_service_server {
         async fn create_gas_conversion(
             &self,
             request: tonic::Request<super::CreateGasConversionRequest>,
+        ) -> std::result::Result<tonic::Response<super::GasConversion>, tonic::Status>;
+        /// Returns a gas conversion.
+        async fn get_gas_conversion(
+            &self,
+            request: tonic::Request<super::GetGasConversionRequest>,
         ) -> std::result::Result<tonic::Response<super::GasConversion>, tonic::Status>;
         /// Lists the gas conversions of an instrument, corrections and what they correct included.
         async fn list_gas_conversions(
@@ -4134,6 +4309,55 @@ pub mod metering_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/touchstone.metering.v1.MeteringService/GetWeighbridgeRecord" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetWeighbridgeRecordSvc<T: MeteringService>(pub Arc<T>);
+                    impl<
+                        T: MeteringService,
+                    > tonic::server::UnaryService<super::GetWeighbridgeRecordRequest>
+                    for GetWeighbridgeRecordSvc<T> {
+                        type Response = super::WeighbridgeRecord;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetWeighbridgeRecordRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MeteringService>::get_weighbridge_record(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetWeighbridgeRecordSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/touchstone.metering.v1.MeteringService/ListWeighbridgeRecords" => {
                     #[allow(non_camel_case_types)]
                     struct ListWeighbridgeRecordsSvc<T: MeteringService>(pub Arc<T>);
@@ -4183,6 +4407,52 @@ pub mod metering_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/touchstone.metering.v1.MeteringService/GetStockRecord" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetStockRecordSvc<T: MeteringService>(pub Arc<T>);
+                    impl<
+                        T: MeteringService,
+                    > tonic::server::UnaryService<super::GetStockRecordRequest>
+                    for GetStockRecordSvc<T> {
+                        type Response = super::StockRecord;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetStockRecordRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MeteringService>::get_stock_record(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetStockRecordSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/touchstone.metering.v1.MeteringService/ListStockRecords" => {
                     #[allow(non_camel_case_types)]
                     struct ListStockRecordsSvc<T: MeteringService>(pub Arc<T>);
@@ -4214,6 +4484,55 @@ pub mod metering_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListStockRecordsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/touchstone.metering.v1.MeteringService/GetLaboratoryAnalysis" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetLaboratoryAnalysisSvc<T: MeteringService>(pub Arc<T>);
+                    impl<
+                        T: MeteringService,
+                    > tonic::server::UnaryService<super::GetLaboratoryAnalysisRequest>
+                    for GetLaboratoryAnalysisSvc<T> {
+                        type Response = super::LaboratoryAnalysis;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetLaboratoryAnalysisRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MeteringService>::get_laboratory_analysis(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetLaboratoryAnalysisSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4312,6 +4631,52 @@ pub mod metering_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CreateGasConversionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/touchstone.metering.v1.MeteringService/GetGasConversion" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetGasConversionSvc<T: MeteringService>(pub Arc<T>);
+                    impl<
+                        T: MeteringService,
+                    > tonic::server::UnaryService<super::GetGasConversionRequest>
+                    for GetGasConversionSvc<T> {
+                        type Response = super::GasConversion;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetGasConversionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MeteringService>::get_gas_conversion(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetGasConversionSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -12,6 +12,13 @@ use crate::xml::{DCC, Element, Source};
 /// The refType of an identification that is a serial number.
 pub const SERIAL_NUMBER: &str = "basic_serialNumber";
 
+/// The refType of the statement that says that a file is a template for laboratories and no certificate.
+pub const TEMPLATE: &str = "touchstone_template";
+/// What the number of a template begins with, in letters of either case. No certificate may have such a number.
+pub const TEMPLATE_NUMBER: &str = "TEMPLATE-";
+/// The laboratory code of a template, of a form that no accreditation body gives.
+pub const TEMPLATE_LABORATORY: &str = "X-K-00000-00-00";
+
 /// A digital calibration certificate as it was read. What the file says beyond this (customer, persons, equipment,
 /// attachments) was held against the schema and stays in the file, which its reader keeps whole.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +33,9 @@ pub struct Dcc {
     pub items: Vec<Item>,
     /// `dcc:measurementResult`, in the order of the file.
     pub results: Vec<MeasurementResult>,
+    /// What marks it as a template for laboratories ([`TEMPLATE`], [`TEMPLATE_NUMBER`], [`TEMPLATE_LABORATORY`]), in
+    /// words; empty for a certificate.
+    pub template_marks: Vec<String>,
     /// What is known of its signature.
     pub signature: SignatureState,
     /// Whether PTB's Schematron rules were run: never, by this crate.
@@ -254,10 +264,13 @@ pub fn read(bytes: &[u8]) -> Result<Dcc, DccError> {
     let mut items = Vec::new();
     read_items(administrative.required("items")?, &mut items)?;
     let results = root.required("measurementResults")?.children("measurementResult");
+    let core = core(administrative.required("coreData")?)?;
+    let laboratory = laboratory(administrative.required("calibrationLaboratory")?)?;
     Ok(Dcc {
         version,
-        core: core(administrative.required("coreData")?)?,
-        laboratory: laboratory(administrative.required("calibrationLaboratory")?)?,
+        template_marks: template_marks(administrative, &core, &laboratory),
+        core,
+        laboratory,
         items,
         results: results.map(MeasurementResult::read).collect::<Result<_, _>>()?,
         signature: match root.child("Signature") {
@@ -266,6 +279,23 @@ pub fn read(bytes: &[u8]) -> Result<Dcc, DccError> {
         },
         schematron_checked: false,
     })
+}
+
+/// Each of them is enough: whoever filled in a template and left one has not replaced all of it.
+fn template_marks(administrative: Element, core: &CoreData, laboratory: &Laboratory) -> Vec<String> {
+    let mut marks = Vec::new();
+    let mut statements = administrative.child("statements").into_iter().flat_map(|all| all.children("statement"));
+    if statements.any(|statement| Refs::of(statement).means(TEMPLATE)) {
+        marks.push(format!("the statement {TEMPLATE}"));
+    }
+    let number = &core.unique_identifier;
+    if number.get(..TEMPLATE_NUMBER.len()).is_some_and(|start| start.eq_ignore_ascii_case(TEMPLATE_NUMBER)) {
+        marks.push(format!("the number {number}"));
+    }
+    if laboratory.code.as_deref() == Some(TEMPLATE_LABORATORY) {
+        marks.push(format!("the laboratory code {TEMPLATE_LABORATORY}"));
+    }
+    marks
 }
 
 fn core(element: Element) -> Result<CoreData, DccError> {

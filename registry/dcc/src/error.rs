@@ -189,6 +189,15 @@ pub enum DccError {
         values: usize,
     },
 
+    /// It is a template for laboratories, with invented results.
+    #[error(
+        "is a template and no calibration certificate: it has {}; the laboratory must replace what the template says",
+        .marks.join(", ")
+    )]
+    Template {
+        /// What marks it as one, in words.
+        marks: Vec<String>,
+    },
     /// The certificate is for other instruments.
     #[error("the certificate is for the serial numbers {found:?}, not {asked:?}")]
     OtherInstrument {

@@ -23,7 +23,7 @@ mod xml;
 
 pub use certificate::{
     Contact, CoreData, Dcc, Identification, Issuer, Item, Laboratory, LanguageText, Refs, Replaces, SERIAL_NUMBER,
-    SignatureState, Text, read,
+    SignatureState, TEMPLATE, TEMPLATE_LABORATORY, TEMPLATE_NUMBER, Text, read,
 };
 pub use error::{At, DccError};
 pub use number::{MAX_NUMBER_LEN, Number, NumberError};

@@ -88,9 +88,12 @@ pub struct Load {
     pub unit: Unit,
 }
 
-/// The calibration of the meter of this serial number. Refused are certificates for other instruments, impossible
+/// The calibration of the meter of this serial number. Refused are templates, certificates for other instruments, impossible
 /// dates, and tables of which any point lacks its load, error or uncertainty.
 pub fn points(dcc: &Dcc, serial_number: &str) -> Result<MeterCalibration, DccError> {
+    if !dcc.template_marks.is_empty() {
+        return Err(DccError::Template { marks: dcc.template_marks.clone() });
+    }
     let item = item_of(dcc, serial_number)?;
     dcc.core.check_dates()?;
     let mut search = Search { dcc, item, tables: Vec::new(), others: 0, ref_types: Vec::new() };

@@ -7,8 +7,9 @@ use crate::error::{At, DccError, cut};
 use crate::number::Number;
 use crate::unit::Unit;
 
-/// Longest certificate read. Certificates are tens of kilobytes; what makes them larger are attachments.
-pub const MAX_DCC_BYTES: usize = 8 << 20;
+/// Longest certificate read, here and by the server, in bytes: it travels in one message, of which servers take 4 MiB.
+/// Certificates are tens of kilobytes; what makes them larger are attachments.
+pub const MAX_DCC_BYTES: usize = 3 << 20;
 
 /// Most XML nodes read; the largest public example has about two thousand.
 pub const MAX_NODES: usize = 200_000;

@@ -101,6 +101,7 @@ pub fn material_flow(
         substituted: 0.0,
         missing_secs: 0,
         metered_secs: 0,
+        spanned_secs: 0,
         gaps: Vec::new(),
         statistics: None,
     })

@@ -60,6 +60,9 @@ pub struct Consumption<K> {
     pub missing_secs: i64,
     /// Seconds of the period that should have readings: 0 where nothing is metered by time.
     pub metered_secs: i64,
+    /// Seconds between states of a cumulative register further apart than they were read before: nothing is missing there
+    /// and no gap rule was applied, since the difference holds what passed. 0 for interval registers.
+    pub spanned_secs: i64,
     /// The stretches without reading.
     pub gaps: Vec<Gap>,
     /// The readings of the period as numbers; `None` where nothing is metered by time.
@@ -143,6 +146,8 @@ struct Tally<'a> {
     /// Register units of intervals split at the edges, and the half-widths of that.
     split: f64,
     split_half_widths: Vec<f64>,
+    /// Seconds that differences spanned over missing states.
+    spanned: i64,
     /// Register units a second in the first and the last interval.
     rates: Option<(f64, f64)>,
 }
@@ -165,6 +170,7 @@ impl<'a> Tally<'a> {
             squares: 0.0,
             split: 0.0,
             split_half_widths: Vec::new(),
+            spanned: 0,
             rates: None,
         }
     }
@@ -251,13 +257,17 @@ impl<'a> Tally<'a> {
     /// Differences of the states of a cumulative register.
     fn states<'r>(&mut self, runs: impl Iterator<Item = Run<'r>>, rollover: i64) -> Result<(), MeteringError> {
         let (from, until) = (self.period.start.as_second(), self.period.end.as_second());
-        let mut before: Option<(i64, i64)> = None;
+        let mut before: Option<(i64, i64, i64)> = None;
         for run in runs {
+            let step = i64::from(run.step);
             for (index, state) in run.values.iter().enumerate() {
-                let time = run.start + index as i64 * i64::from(run.step);
-                let Some((start, last)) = before.replace((time, *state)) else { continue };
+                let time = run.start + index as i64 * step;
+                let Some((start, last, pace)) = before.replace((time, *state, step)) else { continue };
                 if time <= from || until <= start {
                     continue;
+                }
+                if time - start > pace {
+                    self.spanned += time.min(until) - start.max(from);
                 }
                 let difference = i128::from(*state) - i128::from(last);
                 let value = if difference < 0 { difference + i128::from(rollover) } else { difference };
@@ -305,6 +315,11 @@ impl<'a> Tally<'a> {
         let edges = self.split_half_widths.iter().fold(0.0, |sum, half| sum + half * half).sqrt() * unit_corrected;
         let mut substituted = 0.0;
         if missing_secs > 0 {
+            if let (Register::Cumulative { .. }, GapRule::Linear { .. } | GapRule::Percentile { .. }, Some(gap)) =
+                (instrument.register, self.rules.gap, gaps.first())
+            {
+                return Err(MeteringError::OpenEnd { instrument: name(), start: gap.start, end: gap.end });
+            }
             let (closed, u) = match self.rules.gap {
                 GapRule::Refuse => return Err(MeteringError::Gaps { instrument: name(), missing_secs }),
                 GapRule::Mark => {
@@ -335,6 +350,7 @@ impl<'a> Tally<'a> {
             calibrated_share: self.sums.calibrated_share(),
             missing_secs,
             metered_secs: self.period.secs(),
+            spanned_secs: self.spanned,
             gaps,
             statistics,
         })
@@ -373,8 +389,7 @@ impl<'a> Tally<'a> {
                 (None, None) => return Err(self.too_long(gap)),
             };
             let intervals = (end - start) as f64 / step.max(1) as f64;
-            if intervals > f64::from(most_intervals) || matches!(self.instrument.register, Register::Cumulative { .. })
-            {
+            if intervals > f64::from(most_intervals) {
                 return Err(self.too_long(gap));
             }
             closed += intervals * (before as f64 + after as f64) / 2.0;
@@ -388,7 +403,7 @@ impl<'a> Tally<'a> {
         let step = self.last.map_or(0, |(step, _)| step);
         let (mut closed, mut half_width) = (0.0, 0.0);
         for gap in gaps {
-            if step <= 0 || matches!(self.instrument.register, Register::Cumulative { .. }) {
+            if step <= 0 {
                 return Err(self.too_long(gap));
             }
             let (mut at, end) = (gap.start.as_second(), gap.end.as_second());

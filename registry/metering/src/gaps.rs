@@ -6,6 +6,11 @@ use record::reading::{Gap, Reading};
 use serde::{Deserialize, Serialize};
 
 /// What to do with missing readings. The rule belongs to the scheme and is data of it.
+///
+/// A cumulative register has none between two of its states, however far apart: their difference holds what passed, no
+/// rule is applied to it, and [`Consumption::spanned_secs`](crate::Consumption::spanned_secs) says how long that was. Only
+/// before its first and after its last state something is missing; `Linear` and `Percentile`, which close gaps by readings
+/// of intervals, refuse that with [`MeteringError::OpenEnd`](crate::MeteringError::OpenEnd).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum GapRule {

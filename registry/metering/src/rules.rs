@@ -72,12 +72,29 @@ pub enum MeteringError {
         /// Period asked for.
         period: Period,
     },
-    /// A gap longer than the scheme closes, or one in the states of a cumulative register that it closes no gap of.
+    /// A gap longer than the scheme closes.
     #[error("instrument {instrument:?} has no reading from {start} to {end}, longer than the scheme's gap rule closes")]
     GapTooLong {
         /// Name of the instrument.
         instrument: String,
         /// First instant without reading.
+        start: Timestamp,
+        /// First instant after.
+        end: Timestamp,
+    },
+    /// No state of a cumulative register at an edge of the period, under a rule that closes gaps by readings of intervals.
+    ///
+    /// Between two of its states nothing is missing: their difference holds all that passed, whatever the time between.
+    /// Before the first and after the last there is no reading of an interval to close a gap by.
+    #[error(
+        "instrument {instrument:?} counts on and on, and has no state from {start} to {end}: the gap rules linear and \
+         percentile close intervals, and between two states nothing needs to be closed; record a state at the edge, choose \
+         a period between two states, or mark"
+    )]
+    OpenEnd {
+        /// Name of the instrument.
+        instrument: String,
+        /// First instant without state.
         start: Timestamp,
         /// First instant after.
         end: Timestamp,

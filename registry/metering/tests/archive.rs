@@ -15,7 +15,7 @@ use record::evidence::{Evidence, InstrumentEvidence, RecordKind, Series, record_
 use record::instrument::{Instrument, InstrumentKind, Measurand, Period, Placement, Register, Sha256};
 use tar::{EntryType, Header};
 
-const TEMPLATE: &[u8] = include_bytes!("../../dcc/template/electricity-meter.xml");
+const ISSUED: &[u8] = include_bytes!("../../dcc/tests/issued.xml");
 const SITE: &str = "organizations/o/sites/s";
 
 fn at(text: &str) -> Timestamp {
@@ -65,18 +65,18 @@ fn evidence(calibrated: Calibration) -> Evidence {
 }
 
 fn calibration() -> Calibration {
-    calibration_of(TEMPLATE, &meter("a"), None).unwrap()
+    calibration_of(ISSUED, &meter("a"), None).unwrap()
 }
 
 static EVIDENCE: LazyLock<Evidence> = LazyLock::new(|| evidence(calibration()));
 static ARCHIVE: LazyLock<Vec<u8>> = LazyLock::new(|| archive(&EVIDENCE));
 
 fn archive(evidence: &Evidence) -> Vec<u8> {
-    write_archive(evidence, None, Some(at("2026-04-01T00:00:00Z")), &[TEMPLATE.to_vec()])
+    write_archive(evidence, None, Some(at("2026-04-01T00:00:00Z")), &[ISSUED.to_vec()])
 }
 
 fn certificate_path() -> String {
-    format!("certificates/{}.xml", Sha256::of(TEMPLATE))
+    format!("certificates/{}.xml", Sha256::of(ISSUED))
 }
 
 /// A file of a tar, as anybody may make one.
@@ -151,7 +151,7 @@ fn what_is_written_is_read() {
     let [certificate] = &read.certificates[..] else { panic!("{:?}", read.certificates) };
     assert_eq!((certificate.path.as_str(), certificate.names_accreditation), (certificate_path().as_str(), true));
     // The same evidence gives the same bytes, whatever order and however often certificates come.
-    let twice = [TEMPLATE.to_vec(), TEMPLATE.to_vec()];
+    let twice = [ISSUED.to_vec(), ISSUED.to_vec()];
     assert_eq!(write_archive(&EVIDENCE, None, read.manifest.known_time, &twice), *ARCHIVE);
     let paths: Vec<String> = files(&ARCHIVE).into_iter().map(|file| file.path).collect();
     assert_eq!(paths, ["manifest.json", "evidence.json", &certificate_path(), "README.txt", "SHA256SUMS"]);
@@ -160,7 +160,7 @@ fn what_is_written_is_read() {
 
 #[test]
 fn an_accreditation_that_the_certificate_does_not_name_is_told() {
-    let stated = calibration_of(TEMPLATE, &meter("a"), Some("L-7")).unwrap();
+    let stated = calibration_of(ISSUED, &meter("a"), Some("L-7")).unwrap();
     let read = read_archive(&archive(&evidence(stated))).unwrap();
     assert!(!read.certificates[0].names_accreditation);
 }
@@ -280,7 +280,7 @@ fn the_manifest_is_that_of_the_evidence() {
     let mut alone = EVIDENCE.clone();
     alone.instruments.truncate(1);
     let name = alone.instruments[0].instrument.name.clone();
-    let read = read_archive(&write_archive(&alone, Some(&name), None, &[TEMPLATE.to_vec()])).unwrap();
+    let read = read_archive(&write_archive(&alone, Some(&name), None, &[ISSUED.to_vec()])).unwrap();
     assert_eq!((read.manifest.instrument, read.manifest.known_time), (Some(name), None));
 }
 

@@ -5,7 +5,7 @@ use quantity::Unit;
 use record::calibration::CalibrationSource;
 use record::instrument::{Instrument, InstrumentKind, Measurand, Placement, Register, Sha256};
 
-const TEMPLATE: &str = include_str!("../../dcc/template/electricity-meter.xml");
+const ISSUED: &str = include_str!("../../dcc/tests/issued.xml");
 
 fn meter(serial: &str) -> Instrument {
     Instrument {
@@ -30,13 +30,13 @@ fn meter(serial: &str) -> Instrument {
 }
 
 fn serial() -> String {
-    let dcc = dcc::read(TEMPLATE.as_bytes()).unwrap();
+    let dcc = dcc::read(ISSUED.as_bytes()).unwrap();
     dcc.items[0].serial_numbers()[0].to_owned()
 }
 
 #[test]
 fn loads_become_rates_of_the_register_and_digits_stay() {
-    let read = calibration_of(TEMPLATE.as_bytes(), &meter(&serial()), None).unwrap();
+    let read = calibration_of(ISSUED.as_bytes(), &meter(&serial()), None).unwrap();
     let points: Vec<_> = read
         .points
         .iter()
@@ -47,7 +47,7 @@ fn loads_become_rates_of_the_register_and_digits_stay() {
     assert_eq!(loads, [0.0000345, 0.0001725, 0.00069, 0.00345, 0.0069]);
     assert_eq!(points.iter().map(|p| p.1).collect::<Vec<_>>(), ["-0.11", "0.02", "0.03", "0.040", "0.03"]);
     assert_eq!(read.as_found[0].error_percent.as_str(), "-0.42");
-    assert_eq!(read.file_digest, Sha256::of(TEMPLATE.as_bytes()));
+    assert_eq!(read.file_digest, Sha256::of(ISSUED.as_bytes()));
     assert_eq!(read.validity.secs(), 5 * 365 * 86_400);
     assert!(
         matches!(&read.source, CalibrationSource::Dcc { schema_version, signed: false } if schema_version == "3.3.0")
@@ -56,7 +56,7 @@ fn loads_become_rates_of_the_register_and_digits_stay() {
 
 #[test]
 fn loads_without_a_rate_give_one_result() {
-    let amperes = TEMPLATE.replace("\\kilo\\watt", "\\ampere");
+    let amperes = ISSUED.replace("\\kilo\\watt", "\\ampere");
     let read = calibration_of(amperes.as_bytes(), &meter(&serial()), None).unwrap();
     let [point] = &read.points[..] else { panic!("{:?}", read.points) };
     assert_eq!((point.load.is_none(), point.error_percent.as_str()), (true, "0.002"));
@@ -67,11 +67,11 @@ fn loads_without_a_rate_give_one_result() {
 
 #[test]
 fn others_are_refused() {
-    let other = calibration_of(TEMPLATE.as_bytes(), &meter("another"), None);
+    let other = calibration_of(ISSUED.as_bytes(), &meter("another"), None);
     assert!(matches!(other, Err(CertificateError::Dcc(dcc::DccError::OtherInstrument { .. }))), "{other:?}");
-    let code = TEMPLATE.find("<dcc:calibrationLaboratoryCode>").unwrap();
-    let end = TEMPLATE.find("</dcc:calibrationLaboratoryCode>").unwrap() + "</dcc:calibrationLaboratoryCode>".len();
-    let without = format!("{}{}", &TEMPLATE[..code], &TEMPLATE[end..]);
+    let code = ISSUED.find("<dcc:calibrationLaboratoryCode>").unwrap();
+    let end = ISSUED.find("</dcc:calibrationLaboratoryCode>").unwrap() + "</dcc:calibrationLaboratoryCode>".len();
+    let without = format!("{}{}", &ISSUED[..code], &ISSUED[end..]);
     let refused = calibration_of(without.as_bytes(), &meter(&serial()), None);
     assert!(matches!(refused, Err(CertificateError::NoAccreditation)), "{refused:?}");
     assert_eq!(

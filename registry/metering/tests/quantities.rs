@@ -46,10 +46,12 @@ fn calibration(id: &str, start: &str, end: &str, error: &str) -> Calibration {
     }
 }
 
+const METER: &str = "organizations/o/sites/s/instruments/m";
+
 fn meter(register: Register, step_secs: u32, values: Vec<Option<i64>>) -> InstrumentEvidence {
     InstrumentEvidence {
         instrument: Instrument {
-            name: "organizations/o/sites/s/instruments/m".to_owned(),
+            name: METER.to_owned(),
             kind: InstrumentKind::ElectricityMeter,
             serial_number: "1".to_owned(),
             measurand: Measurand::ElectricityImport,
@@ -130,6 +132,46 @@ fn a_cumulative_register_rolls_over() {
     let evidence = meter(register, 43_200, vec![Some(500), Some(9_500), Some(100)]);
     let found: Consumption<Electricity> = consumption(&evidence, &day(), MARK).unwrap();
     assert_eq!((found.registered.as_str(), found.missing_secs), ("960.0", 0));
+}
+
+#[test]
+fn between_two_states_nothing_is_missing() {
+    let rules = |gap| Rules { gap, ..MARK };
+    let register = Register::Cumulative { rollover: 100_000 };
+    let states = |values| meter(register, 3_600, values);
+    let all = [GapRule::Refuse, GapRule::Linear { most_intervals: 1 }, GapRule::Percentile { percentile: 90 }];
+    // States at midnight, at 1, 20 and 21 o'clock and at midnight: 19 hours and 3 of them without.
+    let values = |gone: &[usize]| (0..=24).map(|i| (!gone.contains(&i)).then_some(100 * i as i64)).collect::<Vec<_>>();
+    let inside: Vec<usize> = (2..20).chain(22..24).collect();
+    for gap in all {
+        let found: Consumption<Electricity> = consumption(&states(values(&inside)), &day(), rules(gap)).unwrap();
+        assert_eq!((found.registered.as_str(), found.missing_secs, found.substituted), ("240.0", 0, 0.0), "{gap:?}");
+        assert_eq!(found.spanned_secs, (19 + 3) * 3_600, "{gap:?}");
+        assert!(found.gaps.is_empty(), "{gap:?}");
+    }
+    let whole: Consumption<Electricity> = consumption(&states(values(&[])), &day(), MARK).unwrap();
+    assert_eq!(whole.spanned_secs, 0);
+    // At its ends something is: the first three hours, or the last.
+    for (gone, from, to) in [(vec![0, 1, 2], "2023-03-01T00:00:00Z", "2023-03-01T03:00:00Z"), (
+        vec![24],
+        "2023-03-01T23:00:00Z",
+        "2023-03-02T00:00:00Z",
+    )] {
+        for gap in &all[1..] {
+            assert_eq!(
+                consumption::<Electricity>(&states(values(&gone)), &day(), rules(*gap)).unwrap_err(),
+                MeteringError::OpenEnd { instrument: METER.to_owned(), start: time(from), end: time(to) },
+            );
+        }
+        assert!(matches!(
+            consumption::<Electricity>(&states(values(&gone)), &day(), rules(GapRule::Refuse)),
+            Err(MeteringError::Gaps { .. })
+        ));
+    }
+    // A difference across the edge counts by what of it lies in the period.
+    let late = Period { start: time("2023-03-01T02:00:00Z"), end: time("2023-03-01T20:00:00Z") };
+    let found: Consumption<Electricity> = consumption(&states(values(&inside)), &late, rules(GapRule::Refuse)).unwrap();
+    assert_eq!((found.spanned_secs, found.missing_secs), (18 * 3_600, 0));
 }
 
 const WITHIN: f64 = 1e-12;

@@ -34,6 +34,17 @@ pub const INSTRUMENT: &str = "organizations/{organization}/sites/{site}/instrume
 /// Pattern of a calibration's name.
 pub const CALIBRATION: &str =
     "organizations/{organization}/sites/{site}/instruments/{instrument}/calibrations/{calibration}";
+/// Pattern of a gas conversion's name.
+pub const GAS_CONVERSION: &str =
+    "organizations/{organization}/sites/{site}/instruments/{instrument}/gasConversions/{gas_conversion}";
+/// Pattern of a weighed load's name.
+pub const WEIGHBRIDGE_RECORD: &str =
+    "organizations/{organization}/sites/{site}/weighbridgeRecords/{weighbridge_record}";
+/// Pattern of a stock's name.
+pub const STOCK_RECORD: &str = "organizations/{organization}/sites/{site}/stockRecords/{stock_record}";
+/// Pattern of a laboratory analysis's name.
+pub const LABORATORY_ANALYSIS: &str =
+    "organizations/{organization}/sites/{site}/laboratoryAnalyses/{laboratory_analysis}";
 /// Pattern of a footprint's name.
 pub const FOOTPRINT: &str = "organizations/{organization}/sites/{site}/footprints/{footprint}";
 /// Pattern of an application's name.

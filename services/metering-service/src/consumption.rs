@@ -215,6 +215,7 @@ fn answer<K: Kind>(
         substituted: number(consumption.substituted * one.value)?,
         calibrated_percent: number(consumption.calibrated_share * 100.0)?,
         budget: budget.collect::<Result<_, Refusal>>()?,
+        spanned: Some(prost_types::Duration { seconds: consumption.spanned_secs, nanos: 0 }),
         missing: Some(prost_types::Duration { seconds: consumption.missing_secs, nanos: 0 }),
         gap_count: u32::try_from(consumption.gaps.len()).unwrap_or(u32::MAX),
         gaps: gaps.map(|gap| wire::Gap { period: Some(interval(gap.start, Some(gap.end))) }).collect(),

@@ -1,5 +1,6 @@
 //! Instruments in their places, the certificates of their calibrations, and what corrects what.
 
+use dcc::MAX_DCC_BYTES;
 use metering::{CertificateError, calibration_of};
 use prost::Message;
 use proto::convert::metering as words;
@@ -19,6 +20,9 @@ use tonic::{Code, Request, Response, Status};
 use crate::convert;
 use crate::error::{self, DOMAIN, refuse};
 use crate::service::MeteringService;
+
+// A certificate fits a message, with the rest of its request.
+const _: () = assert!(MAX_DCC_BYTES + (64 << 10) <= runtime::server::MAX_MESSAGE_BYTES);
 
 fn state(instrument: &str, message: impl Into<String>) -> Refusal {
     refuse(Code::FailedPrecondition, Reason::InstrumentState, message).with("instrument", instrument)
@@ -178,7 +182,6 @@ impl MeteringService {
     pub(crate) async fn imported(
         &self,
         request: Request<wire::ImportCalibrationRequest>,
-        most_bytes: usize,
     ) -> Result<Response<wire::Calibration>, Status> {
         let caller = Caller::of(&request);
         let request = request.into_inner();
@@ -186,8 +189,8 @@ impl MeteringService {
         check_request_id(&mut fields, &request.request_id);
         let (parent, id) = (&request.parent, &request.calibration_id);
         let child = convert::child(&mut fields, name::INSTRUMENT, parent, "calibrations", "calibration_id", id);
-        if request.certificate.is_empty() || request.certificate.len() > most_bytes {
-            fields.refuse("certificate", format!("must be a file of 1 to {most_bytes} bytes"));
+        if request.certificate.is_empty() || request.certificate.len() > MAX_DCC_BYTES {
+            fields.refuse("certificate", format!("must be a file of 1 to {MAX_DCC_BYTES} bytes"));
         }
         fields.finish(DOMAIN)?;
         let resource = child.unwrap_or_default();
@@ -267,6 +270,12 @@ fn refused(instrument: &str, error: &CertificateError) -> Refusal {
             refuse(Code::FailedPrecondition, Reason::CalibrationOtherInstrument, error.to_string())
                 .with("instrument", instrument)
                 .with("serial_numbers", found.join(", "))
+        }
+        CertificateError::Dcc(dcc::DccError::Template { marks }) => {
+            let message = format!("certificate: {error}");
+            refuse(Code::InvalidArgument, Reason::CalibrationTemplate, message)
+                .with("instrument", instrument)
+                .with("marks", marks.join(", "))
         }
         _ => {
             let message = format!("certificate: {error}");

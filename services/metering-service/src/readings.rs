@@ -162,8 +162,13 @@ impl Readings {
             let (rows, after) = self.write(&part, (row, state), new, now.as_second(), batch).await?;
             match self.store.commit(&part, rows).await.map_err(error::store)? {
                 Committed::Yes(_) => {
-                    if after.pieces >= TAIL_PIECES {
-                        self.tidy(&part).await?;
+                    if after.pieces >= TAIL_PIECES
+                        && let Err(refusal) = self.tidy(&part).await
+                    {
+                        // The batch is durable, so its sender is told so; the tail stays longer, and whoever writes next
+                        // tries again.
+                        let reason = refusal.message;
+                        tracing::warn!(instrument = instrument.name, reason, "a tail of readings was not put together");
                     }
                     return Ok(report);
                 }

@@ -52,6 +52,7 @@ pub const ROWS: &[Row] = &[
     ("/touchstone.metering.v1.MeteringService/CreateInspection", EXPORTER),
     ("/touchstone.metering.v1.MeteringService/ListInspections", READERS),
     ("/touchstone.metering.v1.MeteringService/CreateGasConversion", EXPORTER),
+    ("/touchstone.metering.v1.MeteringService/GetGasConversion", READERS),
     ("/touchstone.metering.v1.MeteringService/ListGasConversions", READERS),
     ("/touchstone.metering.v1.MeteringService/ListCalibrations", READERS),
     ("/touchstone.metering.v1.MeteringService/IngestReadings", EXPORTER),
@@ -59,8 +60,11 @@ pub const ROWS: &[Row] = &[
     ("/touchstone.metering.v1.MeteringService/ListReadings", READERS),
     ("/touchstone.metering.v1.MeteringService/StreamReadings", READERS),
     ("/touchstone.metering.v1.MeteringService/ComputeConsumption", READERS),
+    ("/touchstone.metering.v1.MeteringService/GetWeighbridgeRecord", READERS),
     ("/touchstone.metering.v1.MeteringService/ListWeighbridgeRecords", READERS),
+    ("/touchstone.metering.v1.MeteringService/GetStockRecord", READERS),
     ("/touchstone.metering.v1.MeteringService/ListStockRecords", READERS),
+    ("/touchstone.metering.v1.MeteringService/GetLaboratoryAnalysis", READERS),
     ("/touchstone.metering.v1.MeteringService/ListLaboratoryAnalyses", READERS),
     ("/touchstone.metering.v1.MeteringService/CreateWeighbridgeRecord", EXPORTER),
     ("/touchstone.metering.v1.MeteringService/CreateStockRecord", EXPORTER),
@@ -74,8 +78,6 @@ const PIECE: usize = 256 << 10;
 const MAX_BATCHES: usize = 100_000;
 /// Batches of one stream that are judged and written at a time: enough to share a sync of the store.
 const IN_FLIGHT: usize = 16;
-/// Largest certificate file.
-const MAX_CERTIFICATE: usize = 1 << 20;
 
 /// The service.
 pub struct MeteringService {
@@ -399,7 +401,7 @@ impl Rpc for MeteringService {
         &self,
         request: Request<wire::ImportCalibrationRequest>,
     ) -> Result<Response<wire::Calibration>, Status> {
-        self.imported(request, MAX_CERTIFICATE).await
+        self.imported(request).await
     }
 
     async fn get_calibration_file(
@@ -505,11 +507,27 @@ impl Rpc for MeteringService {
         )
     }
 
+    async fn get_gas_conversion(
+        &self,
+        request: Request<wire::GetGasConversionRequest>,
+    ) -> Result<Response<wire::GasConversion>, Status> {
+        self.own(&Caller::of(&request), name::GAS_CONVERSION, "name", &request.get_ref().name)?;
+        Ok(Response::new(self.resources.get("gas conversion", &request.get_ref().name).await?))
+    }
+
     async fn list_gas_conversions(
         &self,
         request: Request<wire::ListGasConversionsRequest>,
     ) -> Result<Response<wire::ListGasConversionsResponse>, Status> {
         list!(self, request, name::INSTRUMENT, "gasConversions", ListGasConversionsResponse, gas_conversions)
+    }
+
+    async fn get_weighbridge_record(
+        &self,
+        request: Request<wire::GetWeighbridgeRecordRequest>,
+    ) -> Result<Response<wire::WeighbridgeRecord>, Status> {
+        self.own(&Caller::of(&request), name::WEIGHBRIDGE_RECORD, "name", &request.get_ref().name)?;
+        Ok(Response::new(self.resources.get("weighbridge record", &request.get_ref().name).await?))
     }
 
     async fn list_weighbridge_records(
@@ -519,11 +537,27 @@ impl Rpc for MeteringService {
         list!(self, request, name::SITE, "weighbridgeRecords", ListWeighbridgeRecordsResponse, weighbridge_records)
     }
 
+    async fn get_stock_record(
+        &self,
+        request: Request<wire::GetStockRecordRequest>,
+    ) -> Result<Response<wire::StockRecord>, Status> {
+        self.own(&Caller::of(&request), name::STOCK_RECORD, "name", &request.get_ref().name)?;
+        Ok(Response::new(self.resources.get("stock record", &request.get_ref().name).await?))
+    }
+
     async fn list_stock_records(
         &self,
         request: Request<wire::ListStockRecordsRequest>,
     ) -> Result<Response<wire::ListStockRecordsResponse>, Status> {
         list!(self, request, name::SITE, "stockRecords", ListStockRecordsResponse, stock_records)
+    }
+
+    async fn get_laboratory_analysis(
+        &self,
+        request: Request<wire::GetLaboratoryAnalysisRequest>,
+    ) -> Result<Response<wire::LaboratoryAnalysis>, Status> {
+        self.own(&Caller::of(&request), name::LABORATORY_ANALYSIS, "name", &request.get_ref().name)?;
+        Ok(Response::new(self.resources.get("laboratory analysis", &request.get_ref().name).await?))
     }
 
     async fn list_laboratory_analyses(

@@ -12,6 +12,7 @@ use record::instrument::{InstrumentKind, Measurand, Multiplier, Period, Sha256};
 use record::json::Digest;
 use record::name::{self, NameError};
 
+use super::change::ChangeArgs;
 use super::connection::ConnectionArgs;
 use super::{Time, time, word};
 
@@ -40,6 +41,8 @@ pub(crate) struct SiteArgs {
     /// The country that it stands in: ISO 3166-1 alpha-2, such as TR.
     #[arg(long, value_name = "CODE")]
     pub(crate) country: String,
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -92,6 +95,8 @@ pub(crate) struct CreateInstrumentArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
     #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+    #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
 
@@ -111,6 +116,8 @@ pub(crate) struct ReplaceArgs {
     pub(crate) location: Option<String>,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -189,6 +196,8 @@ pub(crate) struct MoveArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Time,
     #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+    #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
 
@@ -200,6 +209,8 @@ pub(crate) struct RetireArgs {
     /// When it was taken away.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Time,
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
@@ -267,6 +278,8 @@ pub(crate) struct ImportCalibrationArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) laboratory_accreditation: Option<String>,
     #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+    #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
 
@@ -303,6 +316,8 @@ pub(crate) struct CreateCalibrationArgs {
     #[arg(long, value_name = "[LOAD:]ERROR:U:K", value_parser = point, allow_hyphen_values = true)]
     pub(crate) as_found: Vec<CalibrationPoint>,
     #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+    #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
 
@@ -338,6 +353,8 @@ pub(crate) struct InspectionArgs {
     #[arg(long, value_name = "DECIMAL", value_parser = word::<Decimal>, allow_hyphen_values = true)]
     pub(crate) clock_error_secs: Option<Decimal>,
     #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+    #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
 }
 
@@ -371,7 +388,8 @@ pub(crate) struct ConsumptionArgs {
     #[arg(long, value_name = "UNIT", value_parser = word::<Unit>)]
     pub(crate) unit: Option<Unit>,
     /// What becomes of missing readings: mark, refuse, linear:N (gaps of at most N intervals are closed), or
-    /// percentile:P (50 to 100, of the readings at the same time of day).
+    /// percentile:P (50 to 100, of the readings at the same time of day). None is needed between two states of a cumulative
+    /// register.
     #[arg(long, value_name = "RULE", value_parser = gap_rule, default_value = "mark")]
     pub(crate) gaps: GapRule,
     /// What becomes of quantities outside valid calibration.
@@ -449,27 +467,27 @@ pub(crate) struct ExportArgs {
     pub(crate) connection: ConnectionArgs,
 }
 
-fn named(pattern: &'static str, text: &str) -> Result<String, String> {
+pub(super) fn named(pattern: &'static str, text: &str) -> Result<String, String> {
     name::parts(pattern, text).map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
 
-fn organization(text: &str) -> Result<String, String> {
+pub(super) fn organization(text: &str) -> Result<String, String> {
     named(name::ORGANIZATION, text)
 }
 
-fn site(text: &str) -> Result<String, String> {
+pub(super) fn site(text: &str) -> Result<String, String> {
     named(name::SITE, text)
 }
 
-pub(super) fn instrument(text: &str) -> Result<String, String> {
+pub(crate) fn instrument(text: &str) -> Result<String, String> {
     named(name::INSTRUMENT, text)
 }
 
-fn calibration(text: &str) -> Result<String, String> {
+pub(super) fn calibration(text: &str) -> Result<String, String> {
     named(name::CALIBRATION, text)
 }
 
-fn id(text: &str) -> Result<String, NameError> {
+pub(crate) fn id(text: &str) -> Result<String, NameError> {
     name::check_id(text).map(|()| text.to_owned())
 }
 
@@ -482,7 +500,7 @@ fn root(text: &str) -> Result<Sha256, String> {
     })
 }
 
-fn period(text: &str) -> Result<Period, String> {
+pub(crate) fn period(text: &str) -> Result<Period, String> {
     let (start, end) = text.split_once('/').ok_or("expected START/END, such as 2023-01-01/2024-01-01")?;
     let period = Period { start: time(start)?.at, end: time(end)?.at };
     period.violations().first().map_or(Ok(period), |violation| Err(violation.to_string()))

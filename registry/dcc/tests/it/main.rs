@@ -1,4 +1,4 @@
-//! Certificates of others, the template, and what must be refused.
+//! Certificates of others, one made of the template, and what must be refused.
 
 mod examples;
 mod fragments;
@@ -7,10 +7,10 @@ mod refusals;
 
 use dcc::{Dcc, DccError};
 
-/// The template for laboratories.
-const TEMPLATE: &str = include_str!("../../template/electricity-meter.xml");
+/// What a laboratory made of the template: nothing marks it as one.
+const ISSUED: &str = include_str!("../issued.xml");
 
-/// Serial number of the meter in the template.
+/// Serial number of its meter.
 const SERIAL: &str = "EM-000123";
 
 const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/dcc");
@@ -29,10 +29,10 @@ fn shared(path: &str) -> Vec<u8> {
     std::fs::read(format!("{SHARED}/{path}")).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The template with texts replaced; each must be there, so that no edit is in vain.
+/// The certificate with texts replaced; each must be there, so that no edit is in vain.
 fn edited(edits: &[(&str, &str)]) -> String {
-    edits.iter().fold(TEMPLATE.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "{from:?} is not in the template");
+    edits.iter().fold(ISSUED.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from:?} is not in the certificate");
         text.replacen(from, to, 1)
     })
 }

@@ -1,11 +1,11 @@
-//! The template as the calibration of a meter, and what its rules refuse.
+//! A certificate as the calibration of a meter, and what its rules refuse.
 
 use std::process::Command;
 
 use dcc::meter::{self, MeterCalibration};
 use dcc::{DccError, SignatureState};
 
-use crate::{SERIAL, TEMPLATE, edited, read};
+use crate::{SERIAL, ISSUED, edited, read};
 
 fn points(edits: &[(&str, &str)]) -> Result<MeterCalibration, DccError> {
     meter::points(&read(&edited(edits)).expect("a certificate"), SERIAL)
@@ -31,18 +31,49 @@ fn the_template_is_valid_against_the_schema() {
     }
 }
 
-#[test]
-fn the_template_says_what_it_is() {
-    assert!(TEMPLATE.contains("THIS IS NOT A CALIBRATION CERTIFICATE"));
-    assert!(TEMPLATE.contains("This is a template and not a calibration certificate. All values are invented."));
+const TEMPLATE: &str = include_str!("../../template/electricity-meter.xml");
+/// What the template says that no certificate may, and what a laboratory put there.
+const REPLACED: &[(&str, &str)] = &[("TEMPLATE-EM-0001", "EM-2026-0417"), ("X-K-00000-00-00", "D-K-99999-01-00")];
+
+/// The template without what stands between these, inclusive.
+fn without(text: &str, from: &str, to: &str) -> String {
+    let (start, end) = (text.find(from).expect("a start"), text.find(to).expect("an end") + to.len());
+    format!("{}{}", &text[..start], &text[end..])
 }
 
 #[test]
-fn points_of_the_template() {
+fn a_template_is_no_certificate() {
+    assert!(TEMPLATE.contains("THIS IS NOT A CALIBRATION CERTIFICATE"));
+    // It can be read, so that a laboratory sees how it would be understood, and counts for no meter.
+    let all = ["the statement touchstone_template", "the number TEMPLATE-EM-0001", "the laboratory code X-K-00000-00-00"];
+    let template = dcc::read(TEMPLATE.as_bytes()).unwrap();
+    assert_eq!(template.template_marks, all);
+    let refused = |text: &str| meter::points(&dcc::read(text.as_bytes()).unwrap(), SERIAL).unwrap_err();
+    assert_eq!(refused(TEMPLATE), DccError::Template { marks: all.map(str::to_owned).to_vec() });
+    // Each mark is enough.
+    let mut edited = without(TEMPLATE, "    <dcc:statements>\n", "    </dcc:statements>\n");
+    assert_eq!(refused(&edited), DccError::Template { marks: all[1..].iter().map(|mark| (*mark).to_owned()).collect() });
+    edited = edited.replace(REPLACED[0].0, REPLACED[0].1);
+    assert_eq!(refused(&edited), DccError::Template { marks: vec![all[2].to_owned()] });
+    edited = edited.replace(REPLACED[1].0, REPLACED[1].1);
+    // What is left is the certificate that other tests use.
+    assert_eq!(without(&edited, "<!--", "-->\n"), ISSUED);
+    assert_eq!(dcc::read(ISSUED.as_bytes()).unwrap().template_marks, Vec::<String>::new());
+    for mark in [("EM-2026-0417", "template-1"), ("<dcc:statements>", "<dcc:statements>")] {
+        let text = match mark.0.starts_with('<') {
+            true => TEMPLATE.replace(REPLACED[0].0, REPLACED[0].1).replace(REPLACED[1].0, REPLACED[1].1),
+            false => ISSUED.replace(mark.0, mark.1),
+        };
+        assert!(matches!(refused(&text), DccError::Template { marks } if marks.len() == 1), "{mark:?}");
+    }
+}
+
+#[test]
+fn points_of_a_certificate() {
     let read = points(&[]).unwrap();
-    assert_eq!(read.certificate, "TEMPLATE-EM-0001");
+    assert_eq!(read.certificate, "EM-2026-0417");
     assert_eq!(read.laboratory, "Example Calibration Laboratory");
-    assert_eq!(read.laboratory_code.as_deref(), Some("X-K-00000-00-00"));
+    assert_eq!(read.laboratory_code.as_deref(), Some("D-K-99999-01-00"));
     assert_eq!((read.begin.to_string(), read.end.to_string()), ("2026-03-04".to_owned(), "2026-03-05".to_owned()));
     assert_eq!(read.issued.unwrap().to_string(), "2026-03-09");
     assert_eq!((read.signature, read.schematron_checked), (SignatureState::Absent, false));
@@ -112,7 +143,7 @@ fn meaning_is_by_ref_type_and_not_by_name() {
 
 #[test]
 fn another_serial_number_is_refused_with_those_found() {
-    let dcc = read(TEMPLATE).unwrap();
+    let dcc = read(ISSUED).unwrap();
     let refused = meter::points(&dcc, "EM-000124");
     assert_eq!(
         refused,
@@ -223,10 +254,10 @@ fn uncertainties_that_say_nothing_are_refused() {
         let Err(DccError::Uncertainty { point, what, .. }) = refused else { panic!("{to}: {refused:?}") };
         assert_eq!((point, what), at, "{to}");
     }
-    let start = TEMPLATE.find("<si:measurementUncertaintyUnivariateXMLList>").unwrap();
+    let start = ISSUED.find("<si:measurementUncertaintyUnivariateXMLList>").unwrap();
     let close = "</si:measurementUncertaintyUnivariateXMLList>";
-    let end = TEMPLATE.find(close).unwrap() + close.len();
-    let stated = &TEMPLATE[start..end];
+    let end = ISSUED.find(close).unwrap() + close.len();
+    let stated = &ISSUED[start..end];
     assert!(matches!(points(&[(stated, "")]), Err(DccError::NoUncertainty { point: 1, .. })));
     let relative = "</si:realListXMLList><dcc:relativeUncertainty><dcc:relativeUncertaintySingle><si:value>5</si:value>\
                     <si:unit>\\percent</si:unit></dcc:relativeUncertaintySingle></dcc:relativeUncertainty>";
@@ -287,9 +318,9 @@ fn units_of_another_dimension_are_refused() {
 
 #[test]
 fn forms_that_hold_no_points_are_refused() {
-    let start = TEMPLATE.find("<si:realListXMLList>").unwrap();
+    let start = ISSUED.find("<si:realListXMLList>").unwrap();
     let close = "</si:realListXMLList>";
-    let loads = &TEMPLATE[start..TEMPLATE.find(close).unwrap() + close.len()];
+    let loads = &ISSUED[start..ISSUED.find(close).unwrap() + close.len()];
     let complex = r"<si:complexListXMLList><si:valueRealXMLList>1 2 3 4 5</si:valueRealXMLList><si:valueImagXMLList>0</si:valueImagXMLList><si:unitXMLList>\kilo\watt</si:unitXMLList></si:complexListXMLList>";
     assert!(
         matches!(points(&[(loads, complex)]), Err(DccError::Form { found, .. }) if found == "si:complexListXMLList")

@@ -3,7 +3,7 @@
 use dcc::{DccError, MAX_DCC_BYTES, UnitError};
 use proptest::prelude::*;
 
-use crate::{TEMPLATE, edited, read, with_data};
+use crate::{ISSUED, edited, read, with_data};
 
 const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
@@ -13,12 +13,12 @@ fn entities_are_never_expanded_or_fetched() {
     let external = "<!DOCTYPE dcc [<!ENTITY a SYSTEM \"file:///etc/passwd\">]>";
     let outside = "<!DOCTYPE dcc SYSTEM \"https://example.org/dcc.dtd\">";
     for declaration in [bomb, external, outside, "<!DOCTYPE dcc>", "<!-- x -->\n<?x y?><!DOCTYPE dcc>"] {
-        let text = edited(&[(HEAD, &[HEAD, "\n", declaration].concat()), ("TEMPLATE-EM-0001", "&c;")]);
+        let text = edited(&[(HEAD, &[HEAD, "\n", declaration].concat()), ("EM-2026-0417", "&c;")]);
         let refused = read(&text);
         assert!(matches!(refused, Err(DccError::DocumentType { line: 2 | 3 })), "{declaration}: {refused:?}");
     }
     // An entity without its declaration, and a declaration in the wrong place, are not well-formed.
-    for text in [edited(&[("TEMPLATE-EM-0001", "&c;")]), edited(&[("<dcc:coreData>", "<!DOCTYPE x><dcc:coreData>")])] {
+    for text in [edited(&[("EM-2026-0417", "&c;")]), edited(&[("<dcc:coreData>", "<!DOCTYPE x><dcc:coreData>")])] {
         let refused = read(&text);
         assert!(matches!(refused, Err(DccError::NotWellFormed { .. } | DccError::DocumentType { .. })), "{refused:?}");
     }
@@ -33,15 +33,15 @@ fn bytes_that_are_no_xml() {
     );
     let latin = edited(&[("UTF-8", "ISO-8859-1")]);
     assert_eq!(read(&latin), Err(DccError::Encoding { declared: "ISO-8859-1".to_owned() }));
-    assert!(read(&format!("\u{feff}{TEMPLATE}")).is_ok());
+    assert!(read(&format!("\u{feff}{ISSUED}")).is_ok());
     assert!(matches!(dcc::read(b""), Err(DccError::NotWellFormed { .. })));
 }
 
 #[test]
 fn a_truncated_file_is_refused_wherever_it_ends() {
-    let end = TEMPLATE.trim_end().len();
+    let end = ISSUED.trim_end().len();
     for cut in (0..end).step_by(7).chain([end - 1]) {
-        let refused = dcc::read(&TEMPLATE.as_bytes()[..cut]);
+        let refused = dcc::read(&ISSUED.as_bytes()[..cut]);
         assert!(matches!(refused, Err(DccError::NotWellFormed { .. })), "{cut}: {refused:?}");
     }
 }
@@ -78,7 +78,7 @@ fn unknown_elements_attributes_and_texts_are_named_with_their_line() {
     )]));
     let Err(DccError::UnknownElement { at, element, parent, known }) = refused else { panic!("{refused:?}") };
     assert_eq!((element.as_str(), parent.as_str()), ("colour", "item"));
-    let line = TEMPLATE.lines().position(|line| line.contains("EM-05S</dcc:model>")).unwrap() + 1;
+    let line = ISSUED.lines().position(|line| line.contains("EM-05S</dcc:model>")).unwrap() + 1;
     assert_eq!((at.line, at.column), (line, 38));
     assert_eq!(at.path, "digitalCalibrationCertificate/administrativeData/items/item/colour");
     assert!(known.contains("identifications"));
@@ -87,7 +87,7 @@ fn unknown_elements_attributes_and_texts_are_named_with_their_line() {
     assert!(matches!(foreign, Err(DccError::UnknownElement { element, .. }) if element == "{urn:x}y"));
     let wrong_namespace = read(&edited(&[("<si:unit>\\one</si:unit>", "<dcc:unit>\\one</dcc:unit>")]));
     assert!(matches!(wrong_namespace, Err(DccError::UnknownElement { element, .. }) if element == "unit"));
-    let inside_a_leaf = read(&edited(&[("TEMPLATE-EM-0001", "<dcc:b>1</dcc:b>")]));
+    let inside_a_leaf = read(&edited(&[("EM-2026-0417", "<dcc:b>1</dcc:b>")]));
     assert!(matches!(inside_a_leaf, Err(DccError::UnknownElement { element, .. }) if element == "b"));
     let attribute = read(&edited(&[("<dcc:item id=\"meter\">", "<dcc:item id=\"meter\" colour=\"red\">")]));
     assert!(matches!(attribute, Err(DccError::UnknownAttribute { attribute, .. }) if attribute == "colour"));
@@ -95,9 +95,9 @@ fn unknown_elements_attributes_and_texts_are_named_with_their_line() {
     assert!(matches!(stray, Err(DccError::StrayText { text, .. }) if text == "stray"));
     let twice = read(&edited(&[("<dcc:model>EM-05S</dcc:model>", "<dcc:model>a</dcc:model><dcc:model>b</dcc:model>")]));
     assert!(matches!(twice, Err(DccError::Repeated { element, .. }) if element == "model"));
-    let missing = read(&edited(&[("<dcc:uniqueIdentifier>TEMPLATE-EM-0001</dcc:uniqueIdentifier>", "")]));
+    let missing = read(&edited(&[("<dcc:uniqueIdentifier>EM-2026-0417</dcc:uniqueIdentifier>", "")]));
     assert!(matches!(missing, Err(DccError::Missing { element, .. }) if element == "uniqueIdentifier"));
-    let empty = read(&edited(&[("TEMPLATE-EM-0001", " ")]));
+    let empty = read(&edited(&[("EM-2026-0417", " ")]));
     assert!(matches!(empty, Err(DccError::Value { expected: "a text that says something", .. })));
     let repeated =
         read(&edited(&[("<dcc:measurementResult refId=\"meter\">", "<dcc:measurementResult id=\"meter\">")]));
@@ -203,9 +203,9 @@ proptest! {
 
     #[test]
     fn damaged_bytes_are_read_or_refused(
-            edits in proptest::collection::vec((0..TEMPLATE.len(), any::<u8>(), 0..3u8), 1..6)
+            edits in proptest::collection::vec((0..ISSUED.len(), any::<u8>(), 0..3u8), 1..6)
         ) {
-        let mut bytes = TEMPLATE.as_bytes().to_vec();
+        let mut bytes = ISSUED.as_bytes().to_vec();
         for (at, byte, how) in edits {
             let at = at % bytes.len();
             match how {
@@ -221,7 +221,7 @@ proptest! {
 
     #[test]
     fn shuffled_pieces_are_read_or_refused(moves in proptest::collection::vec((0usize..500, 0usize..500), 1..4)) {
-        let mut pieces: Vec<&str> = TEMPLATE.split_inclusive('>').collect();
+        let mut pieces: Vec<&str> = ISSUED.split_inclusive('>').collect();
         for (from, to) in moves {
             let count = pieces.len();
             pieces.swap(from % count, to % count);

@@ -5,6 +5,7 @@
 //! perfluorocarbons, N2O and precursors by certificate are not handled yet.
 
 mod compute;
+pub mod factors;
 mod method;
 mod recompute;
 

@@ -7,6 +7,7 @@ mod emission;
 mod error;
 mod example;
 mod explain;
+pub mod factors;
 mod figure;
 mod method;
 mod network;

@@ -152,7 +152,7 @@ impl Reader<'_> {
         let path = at("activity");
         let kind = match activity {
             Input::Stated(stated) => stated.unit.kind(),
-            Input::Material { .. } | Input::Analyses { .. } | Input::Factor { .. } => KindName::Mass,
+            Input::Material { .. } | Input::Analyses { .. } | Input::Factor(_) => KindName::Mass,
             // An unknown instrument is named when it is read.
             Input::Instrument { instrument } => {
                 let found = self.sources.evidence.instrument(instrument);

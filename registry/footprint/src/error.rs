@@ -5,6 +5,8 @@ use quantity::{DecimalError, KindName, QuantityError};
 use record::instrument::{Period, Sha256, Violation};
 use uncertainty::UncertaintyError;
 
+use crate::factors::FactorError;
+
 /// Why there is no footprint.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FootprintError {
@@ -89,6 +91,14 @@ pub enum FootprintError {
         path: String,
         /// Value found.
         value: f64,
+    },
+    /// A factor that does not fit what it is taken for.
+    #[error("{path}: {source}")]
+    Factor {
+        /// Stream, process or precursor, and the figure.
+        path: String,
+        /// What stands in the way, and the remedy.
+        source: FactorError,
     },
     /// An allocation has nothing to divide by: every output has a weight of zero.
     #[error("process {process:?}: the weights of its outputs sum to zero: nothing can be shared by them")]
@@ -176,6 +186,12 @@ impl FootprintError {
                 _ => "EVIDENCE_INCOMPLETE",
             },
             FootprintError::Quantity { .. } => "UNIT_MISMATCH",
+            FootprintError::Factor { source, .. } => match source {
+                FactorError::OutsideYear { .. } => "FACTOR_OUTSIDE_YEAR",
+                FactorError::OutsideRegion { .. } => "FACTOR_OUTSIDE_REGION",
+                FactorError::UnknownId { .. } => "FACTOR_UNKNOWN",
+                _ => "FACTOR_UNFIT",
+            },
             FootprintError::WrongSource { .. } => "SOURCE_UNFIT",
             FootprintError::CalorificValue { .. } => "CALORIFIC_VALUE",
             FootprintError::NoProduction { .. } => "NO_PRODUCTION",
@@ -196,6 +212,7 @@ impl FootprintError {
         match self {
             FootprintError::Metering { path, .. }
             | FootprintError::Quantity { path, .. }
+            | FootprintError::Factor { path, .. }
             | FootprintError::WrongSource { path, .. }
             | FootprintError::CalorificValue { path }
             | FootprintError::Share { path, .. }

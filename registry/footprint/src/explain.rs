@@ -206,13 +206,16 @@ pub fn difference(before: &FootprintStatement, after: &FootprintStatement) -> Ve
     changes
 }
 
-/// The change of a product of three by its factors; what rounding leaves goes to the first.
+/// The change of a product of three by its factors; what rounding leaves goes to the largest part.
 fn shapley([x, y, z]: [[f64; 2]; 3], whole: f64) -> [f64; 3] {
     let part = |of: [f64; 2], one: [f64; 2], other: [f64; 2]| {
         let ends = one[0] * other[0] + one[1] * other[1];
         let mixed = one[0] * other[1] + one[1] * other[0];
         (of[1] - of[0]) * (2.0 * ends + mixed) / 6.0
     };
-    let (second, third) = (part(y, x, z), part(z, x, y));
-    [whole - second - third, second, third]
+    let mut parts = [part(x, y, z), part(y, x, z), part(z, x, y)];
+    let rest = whole - parts.iter().sum::<f64>();
+    let largest = (0..3).fold(0, |most, i| if parts[i].abs() > parts[most].abs() { i } else { most });
+    parts[largest] += rest;
+    parts
 }

@@ -1,15 +1,19 @@
 //! Figures of a plant file: read where the file says they stand, each with what is needed to judge its data.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
+
 use metering::{Consumption, MeteringError, analysis_mean, consumption, material_flow};
 use quantity::{Decimal, Gas, Kind, KindName, Mass, Ratio};
 use record::evidence::Evidence;
-use record::footprint::FootprintStatement;
+use record::footprint::{FootprintStatement, TableReference};
 use record::instrument::Sha256;
-use record::plant::{Basis, Input, Plant, Stated};
+use record::plant::{Basis, FactorUse, Input, Plant, Stated};
 use record::reading::Property;
 use uncertainty::{Measured, SourceId, Uncertain};
 
 use crate::error::FootprintError;
+use crate::factors::{self, Counted, FactorError, FactorKind, FactorSet, Query};
 use crate::method::Method;
 
 /// Everything beside the plant file that a footprint is computed from.
@@ -84,6 +88,35 @@ pub(crate) struct Reader<'a> {
     pub plant: &'a Plant,
     pub sources: &'a Sources<'a>,
     pub method: &'a Method,
+    sets: OnceCell<Vec<FactorSet>>,
+    /// Tables that figures were taken from.
+    tables: RefCell<BTreeSet<TableReference>>,
+}
+
+/// Kinds of factor that a figure of this kind may be, the plainest first, and the heating value basis it is on.
+fn asked(kind: KindName) -> Option<(&'static [FactorKind], factors::Basis)> {
+    use FactorKind as F;
+    Some(match kind {
+        KindName::EnergyPerMass | KindName::EnergyPerNormalVolume => (&[F::CalorificValue], factors::Basis::Net),
+        KindName::Co2ePerEnergy => (&[F::Combustion], factors::Basis::Net),
+        KindName::Co2ePerMass => (&[F::Process, F::Combustion], factors::Basis::None),
+        KindName::Co2ePerVolume | KindName::Co2ePerNormalVolume => (&[F::Combustion], factors::Basis::None),
+        KindName::Co2ePerElectricity => (&[F::ElectricityConsumption, F::ElectricityAverage], factors::Basis::None),
+        KindName::CarbonPerMass => (&[F::CarbonContent], factors::Basis::None),
+        KindName::Co2ePerMassDistance => (&[F::Freight], factors::Basis::None),
+        _ => return None,
+    })
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(plant: &'a Plant, sources: &'a Sources<'a>, method: &'a Method) -> Self {
+        Reader { plant, sources, method, sets: OnceCell::new(), tables: RefCell::default() }
+    }
+
+    /// The tables that figures were taken from so far, by name.
+    pub fn tables(&self) -> Vec<TableReference> {
+        self.tables.borrow().iter().cloned().collect()
+    }
 }
 
 impl Reader<'_> {
@@ -120,7 +153,7 @@ impl Reader<'_> {
                 // What a laboratory finds of carbon is CO2.
                 Ok(Figure { quantity, data: Data::not_measured(Basis::Measured), gas: Some(Gas::Co2) })
             }
-            Input::Factor { .. } => Err(wrong("a factor set")),
+            Input::Factor(used) => self.factor(path, used),
         }
     }
 
@@ -147,6 +180,70 @@ impl Reader<'_> {
             data: Data::not_measured(stated.basis),
             gas: stated.unit.kind().gas(),
         })
+    }
+
+    /// A row of a factor set, which must fit what it is taken for, the site and the year of the period's start.
+    fn factor<K: Kind>(&self, path: &str, used: &FactorUse) -> Result<Figure<K>, FootprintError> {
+        let wrap = |source| FootprintError::Factor { path: path.to_owned(), source };
+        let wrong = || FootprintError::WrongSource { path: path.to_owned(), expected: K::NAME, from: "a factor set" };
+        let (kinds, basis) = asked(K::NAME).ok_or_else(wrong)?;
+        let holds = |set: &&FactorSet| set.factors().iter().any(|factor| factor.id == used.id);
+        let unknown = || FactorError::UnknownId {
+            id: used.id.clone(),
+            set: FactorSet::shipped_ids().join(", "),
+            nearest: self.sets().iter().find_map(|set| match set.find(&Query::id(&used.id)) {
+                Err(FactorError::UnknownId { nearest, .. }) => nearest,
+                _ => None,
+            }),
+        };
+        let set = self.sets().iter().find(holds).ok_or_else(unknown).map_err(wrap)?;
+        let named = set.factors().iter().find(|factor| factor.id == used.id);
+        let named = named.ok_or_else(unknown).map_err(wrap)?;
+        let kind = match &used.kind {
+            Some(name) => FactorKind::find(name).ok_or_else(|| FootprintError::WrongSource {
+                path: path.to_owned(),
+                expected: K::NAME,
+                from: "a kind of factor that is not known",
+            })?,
+            None if kinds.contains(&named.kind) => named.kind,
+            None => kinds[0],
+        };
+        let year = self.plant.period.start.to_zoned(jiff::tz::TimeZone::UTC).year();
+        let query = Query {
+            kind: Some(kind),
+            gas: match named.counted {
+                Counted::Gas(gas) => Some(gas),
+                _ => None,
+            },
+            basis: Some(basis).filter(|basis| *basis != factors::Basis::None),
+            sector: used.sector.as_deref(),
+            region: used.region.as_deref().or(self.plant.region.as_deref()),
+            year: used.year.or(u16::try_from(year).ok()),
+            gwp: Some(self.method.gwp_set),
+            ..Query::id(&used.id)
+        };
+        let factor = set.find(&query).map_err(wrap)?;
+        let read = factor.read::<K>(self.method.gwp_set);
+        let value = read.map_err(|source| FootprintError::Quantity { path: path.to_owned(), source })?.base();
+        let mut uncertain = Uncertain::exact(value);
+        if let Some(relative) = factor.relative_standard_uncertainty() {
+            let source = SourceId::new(format!("factor/{}/{}/{}", set.id, set.version, factor.id));
+            uncertain = uncertain
+                .with(source, relative * value.abs(), None)
+                .map_err(|source| FootprintError::Uncertainty { path: path.to_owned(), source })?;
+        }
+        let table = TableReference { name: format!("{} {}", set.id, set.version), digest: set.digest };
+        self.tables.borrow_mut().insert(table);
+        Ok(Figure {
+            quantity: Measured::from_base(uncertain),
+            data: Data::not_measured(Basis::Stated),
+            gas: factor.unit.kind().gas(),
+        })
+    }
+
+    /// The sets, read when the first factor is asked for.
+    fn sets(&self) -> &[FactorSet] {
+        self.sets.get_or_init(FactorSet::shipped)
     }
 
     /// A share from 0 to 1.

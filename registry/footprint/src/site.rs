@@ -77,7 +77,7 @@ impl<'a> Site<'a> {
         if !violations.is_empty() {
             return Err(FootprintError::Evidence { violations });
         }
-        let reader = Reader { plant, sources, method: &method };
+        let reader = Reader::new(plant, sources, &method);
         let emissions = emissions(&reader)?;
         let mut nodes = Vec::new();
         for (place, process) in plant.processes.iter().enumerate() {
@@ -109,7 +109,7 @@ impl<'a> Site<'a> {
             evidence_root: evidence_root(evidence),
             plant_file: plant.digest,
             supplier_statements: supplier_statements.collect(),
-            tables: Vec::new(),
+            tables: reader.tables(),
         };
         Ok(Site { plant, method, emissions, nodes, inputs, network, entries, embedded })
     }

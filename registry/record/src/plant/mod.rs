@@ -38,6 +38,8 @@ pub struct Plant {
     pub site: String,
     /// Name of the site for people.
     pub site_title: String,
+    /// Country or region of the site, as factor sets name it, for example `CN`.
+    pub region: Option<String>,
     /// Period of the figures.
     pub period: Period,
     /// Source streams, in the order of the file.
@@ -79,11 +81,23 @@ pub enum Input {
         /// Material.
         material: String,
     },
-    /// A row of a factor set that the method allows.
-    Factor {
-        /// Id of the row.
-        id: String,
-    },
+    /// A row of a factor set.
+    Factor(FactorUse),
+}
+
+/// A row of a factor set, and what is meant where it is not of this site and year.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactorUse {
+    /// Id of the row.
+    pub id: String,
+    /// Kind of factor, where another one than the figure asks for is meant: generation for consumption, for example.
+    pub kind: Option<String>,
+    /// Region, where it is not the site's.
+    pub region: Option<String>,
+    /// Sector, where the factor depends on it.
+    pub sector: Option<String>,
+    /// Year, where it is not that of the period: the latest that there is.
+    pub year: Option<u16>,
 }
 
 /// A figure stated in the plant file.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use quantity::{Decimal, KindName, Unit};
 use toml::de::{DeTable, DeValue};
 
-use super::{Basis, Expanded, Input, MAX_VIOLATIONS, PlantViolation, Stated};
+use super::{Basis, Expanded, FactorUse, Input, MAX_VIOLATIONS, PlantViolation, Stated};
 use crate::evidence::Flow;
 use crate::instrument::MAX_TEXT;
 use crate::name;
@@ -220,8 +220,8 @@ impl Reader<'_> {
             self.close(table, &["analyses"]);
             Some(Input::Analyses { material: self.string(table, "analyses")? })
         } else if has("factor") {
-            self.close(table, &["factor"]);
-            Some(Input::Factor { id: self.string(table, "factor")? })
+            self.close(table, &["factor", "kind", "region", "sector", "year"]);
+            Some(Input::Factor(self.factor(table)?))
         } else if has("value") {
             self.stated(table, kinds, signed).map(Input::Stated)
         } else {
@@ -230,6 +230,22 @@ impl Reader<'_> {
             self.close(table, &["value", "unit", "instrument", "material", "analyses", "factor"]);
             None
         }
+    }
+
+    fn factor(&mut self, table: &Table) -> Option<FactorUse> {
+        let id = self.string(table, "factor");
+        let kind = self.optional_string(table, "kind");
+        let region = self.optional_string(table, "region");
+        let sector = self.optional_string(table, "sector");
+        let year = match table.map.get("year").map(|value| value.get_ref()) {
+            None => None,
+            Some(DeValue::Integer(year)) if year.as_str().parse::<u16>().is_ok() => year.as_str().parse().ok(),
+            Some(_) => {
+                self.refuse(self.offset_of(table, "year"), table.path("year"), "must be a year, for example 2022");
+                None
+            }
+        };
+        Some(FactorUse { id: id?, kind, region, sector, year })
     }
 
     pub(super) fn stated(&mut self, table: &Table, kinds: Kinds, signed: bool) -> Option<Stated> {

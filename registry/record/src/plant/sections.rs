@@ -30,7 +30,7 @@ impl Reader<'_> {
         );
         let method = self.string(root, "method");
         let site = self.table(root, "site").and_then(|table| {
-            self.close(&table, &["name", "title", "salt"]);
+            self.close(&table, &["name", "title", "region", "salt"]);
             let name = self.string(&table, "name");
             if let Some(Err(error)) = name.as_deref().map(|name| name::parts(name::SITE, name)) {
                 self.refuse(self.offset_of(&table, "name"), table.path("name"), error.to_string());
@@ -40,7 +40,8 @@ impl Reader<'_> {
                 let problem = "must have at least 16 characters, drawn at random";
                 self.refuse(self.offset_of(&table, "salt"), table.path("salt"), problem);
             }
-            Some((name?, self.string(&table, "title")?, salt))
+            let region = self.optional_string(&table, "region");
+            Some((name?, self.string(&table, "title")?, region, salt))
         });
         let period = self.table(root, "period").and_then(|table| self.period(&table));
         let streams = self.list(root, "stream", MAX_ENTRIES, Self::stream);
@@ -49,12 +50,13 @@ impl Reader<'_> {
         let precursors = self.list(root, "precursor", MAX_ENTRIES, Self::precursor);
         let products = self.list(root, "product", MAX_ENTRIES, Self::product);
         let limit = root.map.contains_key("limit").then(|| self.limit(root)).flatten();
-        let (site, site_title, salt) = site?;
+        let (site, site_title, region, salt) = site?;
         let plant = Plant {
             digest: Sha256::of(self.text.as_bytes()),
             method: method?,
             site,
             site_title,
+            region,
             period: period?,
             streams,
             processes,
@@ -558,7 +560,7 @@ fn kind_of(activity: &Input) -> Option<KindName> {
     match activity {
         Input::Stated(stated) => Some(stated.unit.kind()),
         Input::Material { .. } => Some(KindName::Mass),
-        Input::Instrument { .. } | Input::Analyses { .. } | Input::Factor { .. } => None,
+        Input::Instrument { .. } | Input::Analyses { .. } | Input::Factor(_) => None,
     }
 }
 

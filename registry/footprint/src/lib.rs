@@ -9,6 +9,7 @@ pub mod cbam;
 mod compute;
 pub mod factors;
 pub mod method;
+pub mod publish;
 mod recompute;
 mod table;
 

@@ -92,6 +92,8 @@ pub struct Method {
     gaps: OnFinding,
     #[serde(skip, default = "no_digest")]
     digest: Sha256,
+    #[serde(skip)]
+    size: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -144,6 +146,7 @@ impl Method {
         let mut method: Method =
             toml::from_str(text).map_err(|error| MethodError::Shape { problem: error.to_string() })?;
         method.digest = Sha256::of(text.as_bytes());
+        method.size = text.len() as u64;
         let problems = method.problems();
         if problems.is_empty() { Ok(method) } else { Err(MethodError::Rules { id: method.id, problems }) }
     }
@@ -151,6 +154,11 @@ impl Method {
     /// SHA-256 of the method's file.
     pub fn digest(&self) -> Sha256 {
         self.digest
+    }
+
+    /// Length of the method's file in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// How a statement names the method.

@@ -343,6 +343,7 @@ impl FactorSet {
             id: id.to_owned(),
             version: version.to_owned(),
             digest: Sha256::of(bytes),
+            size: bytes.len() as u64,
             factors: factors.into_iter().map(|(_, factor)| factor).collect(),
         })
     }

@@ -216,10 +216,16 @@ pub struct FactorSet {
     pub version: String,
     /// SHA-256 of the file.
     pub digest: Sha256,
+    size: u64,
     factors: Vec<Factor>,
 }
 
 impl FactorSet {
+    /// Length of the file in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// The factors, in the order of the file.
     pub fn factors(&self) -> &[Factor] {
         &self.factors

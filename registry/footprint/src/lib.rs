@@ -1,7 +1,9 @@
 //! Evidence × factors → footprint statement: a pure function, the same bytes on any machine.
 //!
-//! What an instrument or a weighbridge says is found by `metering`; there is no storage, network or clock here.
+//! What an instrument or a weighbridge says is found by `metering`; there is no storage, network or clock here. Methods
+//! ([`method`]) and emission factors ([`factors`]) are data; tables of CBAM are read from files ([`cbam`]).
 
+pub mod cbam;
 mod chart;
 mod emission;
 mod error;
@@ -9,11 +11,13 @@ mod example;
 mod explain;
 pub mod factors;
 mod figure;
-mod method;
+pub mod method;
 mod network;
+pub mod publish;
 mod recompute;
 mod site;
 mod statement;
+mod table;
 
 pub use chart::{bars, waterfall};
 pub use error::FootprintError;
@@ -22,7 +26,7 @@ pub use explain::{
     By, Cause, Change, Contribution, Improvement, contributions, difference, improvements, origin, stage,
 };
 pub use figure::Sources;
-pub use method::Method;
+pub use method::{Method, MethodError};
 pub use network::{Network, NotProductive};
 pub use recompute::{FirstDifference, RecomputeError, recompute};
 pub use statement::{compute, compute_all, compute_product};

@@ -140,6 +140,22 @@ fn plant_files_are_refused_by_line_and_path() {
     );
     refused(("value = 88000", "value = -88000"), &["stream[1].activity.value", "below zero"]);
     refused(("unit = \"tCO2/TJ\"", "unit = \"tCO2/MWh\""), &["stream[1].emission_factor.unit", "CO2 per electricity"]);
+    refused(
+        ("unit = \"tCO2/TJ\"", "unit = \"kgCH4/TJ\""),
+        &["stream[1].emission_factor.unit", "CH4 per energy of fuel"],
+    );
+    refused(
+        ("unit = \"tCO2/TJ\"", "unit = \"tCO2/TJ{gross}\""),
+        &["stream[1].emission_factor.unit", "gross calorific"],
+    );
+    refused(
+        ("= { value = 25, unit = \"GJ/t\"", "= { value = 25, unit = \"GJ/t{gross}\""),
+        &["stream[1].net_calorific_value.unit", "gross calorific value"],
+    );
+    refused(
+        ("= { value = 25, unit = \"GJ/t\"", "= { value = 25, unit = \"gj/t\""),
+        &["stream[1].net_calorific_value.unit", "did you mean GJ/t?"],
+    );
     refused(("value = 15, unit", "value = 115, unit"), &["stream[2].biomass_share", "at most 1"]);
     refused(("process = \"Cement Bubble\"", "process = \"Clinker\""), &["stream[0].process", "no process \"Clinker\""]);
     refused(
@@ -158,6 +174,20 @@ fn plant_files_are_refused_by_line_and_path() {
     assert!(matches!(Plant::from_toml(&deep), Err(PlantError::Invalid { .. })));
     let deep = format!("x = {}", "{a=".repeat(100_000));
     assert!(matches!(Plant::from_toml(&deep), Err(PlantError::Invalid { .. })));
+}
+
+/// CO2 has a potential of 1 in every set, so a factor to CO2 and one to CO2e of the same number give the same digits.
+#[test]
+fn factors_to_co2_and_to_co2e_agree_to_the_last_digit() {
+    let compute = |text: &str| {
+        let plant = Plant::from_toml(text).unwrap();
+        compute_all(&plant, &Sources::new(&Evidence::empty(plant.site.clone(), plant.period))).unwrap()
+    };
+    let in_co2e = CEMENT.replace("tCO2/", "tCO2e/");
+    assert_ne!(in_co2e, CEMENT);
+    for (co2, co2e) in compute(CEMENT).iter().zip(compute(&in_co2e)) {
+        assert_eq!((&co2.direct, &co2.indirect, &co2.total), (&co2e.direct, &co2e.indirect, &co2e.total));
+    }
 }
 
 #[test]

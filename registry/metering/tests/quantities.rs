@@ -1,13 +1,17 @@
 //! Consumption and balances on small evidence with known answers.
 
 use jiff::Timestamp;
-use metering::{CalibrationRule, Consumption, EdgeRule, GapRule, MeteringError, Rules, consumption, material_flow};
+use metering::{
+    CalibrationRule, Consumption, EdgeRule, GapRule, MeteringError, Rules, analysis_mean, consumption, material_flow,
+};
 use proptest::prelude::*;
-use quantity::{Decimal, Electricity, Energy, Kind, Mass, NormalVolume, Unit};
+use quantity::{Co2ePerEnergy, Co2ePerMass, Decimal, Electricity, Energy, GwpSet, Kind, Mass, NormalVolume, Unit};
 use record::calibration::{Calibration, CalibrationPoint, CalibrationSource, Inspection, SealState};
 use record::evidence::{Evidence, Flow, InstrumentEvidence, Series};
 use record::instrument::{Instrument, InstrumentKind, Measurand, Multiplier, Period, Placement, Register, Sha256};
-use record::reading::{Direction, GasConversion, Reading, StockRecord, WeighbridgeRecord};
+use record::reading::{
+    Direction, GasConversion, LaboratoryAnalysis, Property, Reading, StockRecord, WeighbridgeRecord,
+};
 
 const MARK: Rules = Rules { calibration: CalibrationRule::Mark, gap: GapRule::Mark, edge: EdgeRule::Refuse };
 
@@ -348,6 +352,35 @@ fn a_volume_of_gas_becomes_one_at_reference_conditions() {
     close(contribution(&found, "gas-pressure/"), 2400.0 * 2.0 / 1.1 * 0.001);
     close(contribution(&found, "gas-temperature/"), -2400.0 * 2.0 / 1.1 * 0.3 / 300.465);
     close(contribution(&found, "gas-compressibility/"), 2400.0 * 2.0 / 1.1 * 0.001);
+}
+
+#[test]
+fn analyses_of_a_gas_are_read_by_the_methods_potentials() {
+    let analysis = |id: &str, value: &str, unit: &str| LaboratoryAnalysis {
+        id: id.to_owned(),
+        sample: format!("sample {id}"),
+        material: "coal".to_owned(),
+        time: time("2023-03-01T12:00:00Z"),
+        method: "ISO 17247".to_owned(),
+        laboratory: "laboratory".to_owned(),
+        laboratory_accreditation: "L 1".to_owned(),
+        property: Property::EmissionFactor,
+        value: decimal(value),
+        unit: unit.parse().unwrap(),
+        expanded_uncertainty: decimal("2"),
+        coverage_factor: decimal("2"),
+        file_digest: None,
+        corrects: None,
+    };
+    let mut evidence = Evidence::empty("organizations/o/sites/s", day());
+    evidence.analyses = vec![analysis("1", "94.1", "tCO2/TJ"), analysis("2", "95.3", "kgCO2e/GJ")];
+    assert_eq!(evidence.violations(), []);
+    let mean = analysis_mean::<Co2ePerEnergy>(&evidence, "coal", Property::EmissionFactor, GwpSet::AR5).unwrap();
+    assert_eq!(mean.quantity().base(), 94.7);
+    // Two independent results of u = 1 each.
+    assert!((mean.uncertain().standard_uncertainty() - 0.5f64.sqrt()).abs() < 1e-12);
+    let wrong = analysis_mean::<Co2ePerMass>(&evidence, "coal", Property::EmissionFactor, GwpSet::AR5);
+    assert!(matches!(wrong, Err(MeteringError::Unit { .. })));
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod application;
 pub mod arrangement;
 pub mod calibration;
 pub mod certificate;
+pub mod edition;
 pub mod evidence;
 pub mod footprint;
 pub mod instrument;

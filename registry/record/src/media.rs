@@ -18,6 +18,10 @@ pub const STATUS_EVENT: &str = "application/vnd.touchstone.status-event+json";
 pub const ARRANGEMENT: &str = "application/vnd.touchstone.arrangement+json";
 /// The other party's signature under an arrangement.
 pub const ARRANGEMENT_ACCEPTANCE: &str = "application/vnd.touchstone.arrangement-acceptance+json";
+/// An edition of a method, published by digest.
+pub const METHOD: &str = "application/vnd.touchstone.method+json";
+/// An edition of a set of emission factors, published by digest.
+pub const FACTOR_SET: &str = "application/vnd.touchstone.factor-set+json";
 /// Footprint statement (a file named by digest in a certificate).
 pub const FOOTPRINT: &str = "application/vnd.touchstone.footprint+json";
 /// Evidence file.

@@ -6,6 +6,7 @@ use quantity::{Decimal, Gas, GwpSet, KindName, Unit};
 use record::instrument::Sha256;
 
 use super::{Basis, Counted, Factor, FactorKind, FactorSet, Years};
+use crate::table::{self, NotTable};
 
 /// Largest table read.
 const MAX_BYTES: usize = 4 << 20;
@@ -313,20 +314,15 @@ impl FactorSet {
         if bytes.len() > MAX_BYTES {
             return Err(FactorSetError::TooLarge { size: bytes.len() });
         }
-        let not_table = |problem: String| FactorSetError::NotTable { problem };
-        let mut table = csv::ReaderBuilder::new().has_headers(true).flexible(false).from_reader(bytes);
-        let header = table.headers().map_err(|error| not_table(error.to_string()))?;
-        if !header.iter().eq(COLUMNS.iter().copied()) {
-            let found = header.iter().collect::<Vec<_>>().join(",").chars().take(MAX_TEXT).collect();
-            return Err(FactorSetError::Columns { found });
-        }
+        let rows = table::rows(bytes, COLUMNS).map_err(|error| match error {
+            NotTable::Form(problem) => FactorSetError::NotTable { problem },
+            NotTable::Columns(found) => FactorSetError::Columns { found },
+        })?;
         let mut factors: Vec<(usize, Factor)> = Vec::new();
         let mut problems = Vec::new();
-        for record in table.records() {
-            let record = record.map_err(|error| not_table(error.to_string()))?;
-            // A field may hold line feeds, so the position counts and not the row.
-            let row = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(usize::MAX));
-            let mut reader = Reader { row, fields: record.iter().collect(), problems: Vec::new() };
+        for (row, fields) in &rows {
+            let row = *row;
+            let mut reader = Reader { row, fields: fields.iter().map(String::as_str).collect(), problems: Vec::new() };
             if let Some(factor) = reader.factor() {
                 factors.push((row, factor));
             }
@@ -347,6 +343,7 @@ impl FactorSet {
             id: id.to_owned(),
             version: version.to_owned(),
             digest: Sha256::of(bytes),
+            size: bytes.len() as u64,
             factors: factors.into_iter().map(|(_, factor)| factor).collect(),
         })
     }

@@ -152,7 +152,7 @@ impl Reader<'_> {
     fn combustion(&mut self, table: &Table) -> Option<StreamKind> {
         let activity = self.input(table, "activity", FUEL, false);
         let net_calorific_value = self.optional_input(table, "net_calorific_value", CALORIFIC, false);
-        let emission_factor = self.input(table, "emission_factor", PER_FUEL, false);
+        let emission_factor = self.carbon_factor(table, "emission_factor", PER_FUEL);
         let other_gases = self.inputs(table, "other_gases", PER_FUEL);
         let oxidation_factor = self.share(table, "oxidation_factor");
         let biomass_share = self.share(table, "biomass_share");
@@ -168,6 +168,22 @@ impl Reader<'_> {
             oxidation_factor,
             biomass_share,
         })
+    }
+
+    /// A factor to CO2, or to CO2e: what another gas is taken for would be wrong by its potential.
+    fn carbon_factor(&mut self, table: &Table, key: &str, kinds: Kinds) -> Option<Input> {
+        let input = self.input(table, key, kinds, false);
+        if let Some(Input::Stated(stated)) = &input
+            && let Some(gas) = stated.unit.kind().gas().filter(|gas| *gas != Gas::Co2)
+        {
+            let (unit, kind) = (stated.unit, stated.unit.kind());
+            let expected: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+            let expected = expected.join(" or ");
+            let problem =
+                format!("{unit} measures {kind}, expected {expected}, or CO2; a stream's {gas} goes under other_gases");
+            self.refuse(self.offset_of(table, key), format!("{}.unit", table.path(key)), problem);
+        }
+        input
     }
 
     /// The factors must be per what the activity and the calorific value give, where the units are known from the file.
@@ -403,7 +419,7 @@ impl Reader<'_> {
         let electricity = self.table(table, "electricity")?;
         self.close(&electricity, &["amount", "factor"]);
         let amount = self.input(&electricity, "amount", kinds, false);
-        let factor = self.input(&electricity, "factor", PER_ELECTRICITY, false);
+        let factor = self.carbon_factor(&electricity, "factor", PER_ELECTRICITY);
         Some(ElectricityUse { amount: amount?, factor: factor? })
     }
 

@@ -8,7 +8,6 @@ mod consumption;
 mod convert;
 mod error;
 mod evidence;
-mod instruments;
 mod readings;
 mod service;
 mod warnings;

@@ -1,28 +1,22 @@
-//! Instruments in their places, the certificates of their calibrations, and what corrects what.
+//! Instruments, in their places.
 
-use dcc::MAX_DCC_BYTES;
-use metering::{CertificateError, calibration_of};
 use prost::Message;
 use proto::convert::metering as words;
 use proto::fields::Fields;
 use proto::metering as wire;
 use proto::metering::ErrorReason as Reason;
 use proto::timestamp;
-use record::instrument::{Instrument, Placement, Sha256};
+use record::instrument::Placement;
 use record::name;
 use runtime::error::Finish;
 use runtime::once::{Begin, Once, Outcome, check_request_id};
 use runtime::resources::Change;
 use runtime::{Caller, Refusal};
-use store::{Batch, Check, Namespace, Put, keys};
+use store::{Batch, Check, Namespace, keys};
 use tonic::{Code, Request, Response, Status};
 
-use crate::convert;
-use crate::error::{self, DOMAIN, refuse};
-use crate::service::MeteringService;
-
-// A certificate fits a message, with the rest of its request.
-const _: () = assert!(MAX_DCC_BYTES + (64 << 10) <= runtime::server::MAX_MESSAGE_BYTES);
+use super::MeteringService;
+use crate::error::{DOMAIN, refuse};
 
 fn state(instrument: &str, message: impl Into<String>) -> Refusal {
     refuse(Code::FailedPrecondition, Reason::InstrumentState, message).with("instrument", instrument)
@@ -42,12 +36,46 @@ fn end_placement(instrument: &mut wire::Instrument, time: &prost_types::Timestam
     Ok(())
 }
 
-/// The certificate files' name as blobs.
-fn blob(digest: &Sha256) -> String {
-    format!("certificate/{digest}")
-}
-
 impl MeteringService {
+    pub(super) async fn create_instrument(
+        &self,
+        request: Request<wire::CreateInstrumentRequest>,
+    ) -> Result<Response<wire::Instrument>, Status> {
+        let now = timestamp((self.clock)());
+        create!(
+            self,
+            request,
+            "MeteringService/CreateInstrument",
+            "instrument",
+            name::SITE,
+            "instruments",
+            instrument,
+            instrument_id,
+            |fields, name, message| words::instrument(&mut fields, "instrument", &name, message),
+            async |request: &wire::CreateInstrumentRequest, instrument: &mut wire::Instrument| {
+                self.resources.get::<wire::Site>("site", &request.parent).await?;
+                instrument.replaces.clear();
+                instrument.create_time = Some(now);
+                Ok::<_, Refusal>(Batch::new())
+            }
+        )
+    }
+
+    pub(super) async fn get_instrument(
+        &self,
+        request: Request<wire::GetInstrumentRequest>,
+    ) -> Result<Response<wire::Instrument>, Status> {
+        self.own(&Caller::of(&request), name::INSTRUMENT, "name", &request.get_ref().name)?;
+        Ok(Response::new(self.resources.get("instrument", &request.get_ref().name).await?))
+    }
+
+    pub(super) async fn list_instruments(
+        &self,
+        request: Request<wire::ListInstrumentsRequest>,
+    ) -> Result<Response<wire::ListInstrumentsResponse>, Status> {
+        list!(self, request, name::SITE, "instruments", ListInstrumentsResponse, instruments)
+    }
+
     /// Replaces a stored instrument by what `change` makes of it, together with other rows; answers `answer` of it.
     async fn change<Q, R>(
         &self,
@@ -80,7 +108,7 @@ impl MeteringService {
         }
     }
 
-    pub(crate) async fn moved(
+    pub(super) async fn move_instrument(
         &self,
         request: Request<wire::MoveInstrumentRequest>,
     ) -> Result<Response<wire::Instrument>, Status> {
@@ -109,30 +137,7 @@ impl MeteringService {
         Ok(Response::new(self.change(&once, &request.name, edit, |after, (), _| after).await?))
     }
 
-    pub(crate) async fn retired(
-        &self,
-        request: Request<wire::RetireInstrumentRequest>,
-    ) -> Result<Response<wire::Instrument>, Status> {
-        let caller = Caller::of(&request);
-        let request = request.into_inner();
-        let mut fields = Fields::new();
-        check_request_id(&mut fields, &request.request_id);
-        fields.check("name", name::parts(name::INSTRUMENT, &request.name));
-        fields.time("retirement_time", &request.retirement_time);
-        fields.finish(DOMAIN)?;
-        self.resources.own(&caller, name::organization(&request.name).unwrap_or(""))?;
-        let method = "MeteringService/RetireInstrument";
-        let change = Change { caller: &caller, method, request_id: &request.request_id, request: &request };
-        let once = match self.resources.begin(&change, &request.name).await? {
-            Begin::Again(answer) => return Ok(Response::new(answer)),
-            Begin::Now(once) => once,
-        };
-        let time = request.retirement_time.unwrap_or_default();
-        let edit = |instrument: &mut wire::Instrument| end_placement(instrument, &time);
-        Ok(Response::new(self.change(&once, &request.name, edit, |after, (), _| after).await?))
-    }
-
-    pub(crate) async fn replaced(
+    pub(super) async fn replace_instrument(
         &self,
         request: Request<wire::ReplaceInstrumentRequest>,
     ) -> Result<Response<wire::Instrument>, Status> {
@@ -179,107 +184,26 @@ impl MeteringService {
         Ok(Response::new(self.change(&once, &request.name, edit, answer).await?))
     }
 
-    pub(crate) async fn imported(
+    pub(super) async fn retire_instrument(
         &self,
-        request: Request<wire::ImportCalibrationRequest>,
-    ) -> Result<Response<wire::Calibration>, Status> {
+        request: Request<wire::RetireInstrumentRequest>,
+    ) -> Result<Response<wire::Instrument>, Status> {
         let caller = Caller::of(&request);
         let request = request.into_inner();
         let mut fields = Fields::new();
         check_request_id(&mut fields, &request.request_id);
-        let (parent, id) = (&request.parent, &request.calibration_id);
-        let child = convert::child(&mut fields, name::INSTRUMENT, parent, "calibrations", "calibration_id", id);
-        if request.certificate.is_empty() || request.certificate.len() > MAX_DCC_BYTES {
-            fields.refuse("certificate", format!("must be a file of 1 to {MAX_DCC_BYTES} bytes"));
-        }
+        fields.check("name", name::parts(name::INSTRUMENT, &request.name));
+        fields.time("retirement_time", &request.retirement_time);
         fields.finish(DOMAIN)?;
-        let resource = child.unwrap_or_default();
-        self.resources.own(&caller, name::organization(&resource).unwrap_or(""))?;
-        let method = "MeteringService/ImportCalibration";
+        self.resources.own(&caller, name::organization(&request.name).unwrap_or(""))?;
+        let method = "MeteringService/RetireInstrument";
         let change = Change { caller: &caller, method, request_id: &request.request_id, request: &request };
-        let once = match self.resources.begin(&change, &resource).await? {
+        let once = match self.resources.begin(&change, &request.name).await? {
             Begin::Again(answer) => return Ok(Response::new(answer)),
             Begin::Now(once) => once,
         };
-        let instrument: Instrument = self.instrument(&request.parent).await?;
-        let accreditation = &request.laboratory_accreditation;
-        let accreditation = (!accreditation.is_empty()).then_some(accreditation.as_str());
-        let calibration = calibration_of(&request.certificate, &instrument, accreditation)
-            .map_err(|error| refused(&request.parent, &error))?;
-        // The file first: a record never names one that is not kept.
-        let name = blob(&calibration.file_digest);
-        match self.blobs.put_if_absent(&name, &request.certificate).await.map_err(error::store)? {
-            Put::Created | Put::Same => {}
-            Put::Different => return Err(Refusal::internal(DOMAIN, "two files of one digest").into()),
-        }
-        let mut message = words::to_calibration(&calibration);
-        message.name = resource.clone();
-        message.create_time = Some(timestamp((self.clock)()));
-        let made = self.resources.create(&once, "calibration", &resource, message, Batch::new()).await?;
-        Ok(Response::new(made))
-    }
-
-    /// The exact bytes of the certificate that a calibration was read from.
-    pub(crate) async fn certificate_file(&self, calibration: &str) -> Result<Vec<u8>, Refusal> {
-        let stored: wire::Calibration = self.resources.get("calibration", calibration).await?;
-        let missing = || Refusal::not_found(DOMAIN, "certificate file", calibration);
-        if stored.source != i32::from(wire::CalibrationSource::Dcc) {
-            return Err(missing());
-        }
-        let digest: [u8; 32] = stored.certificate_sha256.try_into().map_err(|_| missing())?;
-        let file = self.blobs.get(&blob(&Sha256(digest))).await.map_err(error::store)?;
-        file.ok_or_else(|| Refusal::internal(DOMAIN, "a certificate's file is gone"))
-    }
-
-    /// The rows that mark the record `id` of a collection as corrected, if one is named: it must be there, be of the same
-    /// thing, and not be corrected yet.
-    pub(crate) async fn correcting<R: Message + Default>(
-        &self,
-        collection: &str,
-        id: &str,
-        same: impl FnOnce(&R) -> bool,
-    ) -> Result<Batch, Refusal> {
-        let mut rows = Batch::new();
-        if id.is_empty() {
-            return Ok(rows);
-        }
-        let corrected = format!("{collection}/{id}");
-        let wrong = |message: String| {
-            refuse(Code::FailedPrecondition, Reason::CorrectionInvalid, message).with("corrects", corrected.as_str())
-        };
-        let before: Option<R> = self.resources.find(&corrected).await?;
-        let before = before.ok_or_else(|| wrong(format!("{corrected} does not exist")))?;
-        if !same(&before) {
-            return Err(wrong(format!("{corrected} is of another material or property")));
-        }
-        let part = self.resources.part(name::organization(collection).unwrap_or(""))?;
-        let key = keys::resource(&corrected);
-        let store = self.resources.store();
-        if store.get(&part, Namespace::Correction, &key).await.map_err(error::store)?.is_some() {
-            return Err(wrong(format!("{corrected} was corrected before; correct its correction")));
-        }
-        rows.check(Check::Absent(Namespace::Correction, key.clone()));
-        rows.put(Namespace::Correction, key, Vec::new());
-        Ok(rows)
-    }
-}
-
-fn refused(instrument: &str, error: &CertificateError) -> Refusal {
-    match error {
-        CertificateError::Dcc(dcc::DccError::OtherInstrument { found, .. }) => {
-            refuse(Code::FailedPrecondition, Reason::CalibrationOtherInstrument, error.to_string())
-                .with("instrument", instrument)
-                .with("serial_numbers", found.join(", "))
-        }
-        CertificateError::Dcc(dcc::DccError::Template { marks }) => {
-            let message = format!("certificate: {error}");
-            refuse(Code::InvalidArgument, Reason::CalibrationTemplate, message)
-                .with("instrument", instrument)
-                .with("marks", marks.join(", "))
-        }
-        _ => {
-            let message = format!("certificate: {error}");
-            refuse(Code::InvalidArgument, Reason::CalibrationCertificateInvalid, message).with("instrument", instrument)
-        }
+        let time = request.retirement_time.unwrap_or_default();
+        let edit = |instrument: &mut wire::Instrument| end_placement(instrument, &time);
+        Ok(Response::new(self.change(&once, &request.name, edit, |after, (), _| after).await?))
     }
 }

@@ -10,6 +10,7 @@ mod bad_input;
 mod cli;
 mod desk;
 mod faults;
+mod footprints;
 mod instruments;
 mod materials_cli;
 mod metering_cli;

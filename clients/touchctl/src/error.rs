@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use cose::key::KeyError;
 use cose::x509::CertificateError;
 use dcc::DccError;
+use footprint::cbam::TableError;
 use footprint::{ExampleError, FootprintError};
 use interval_csv::{CsvError, ProfileError};
 use metering::{ArchiveError, DayProofError};
@@ -104,6 +105,8 @@ pub(crate) enum Error {
     OtherRoot { path: PathBuf, asked: Sha256, found: Sha256 },
     #[error("{}{}: {error}", path.display(), case.as_ref().map(|case| format!(", case {case}")).unwrap_or_default())]
     Case { path: PathBuf, case: Option<String>, error: Box<CaseError> },
+    #[error("{}: {error}", path.display())]
+    Defaults { path: PathBuf, error: TableError },
     #[error("{}: {error}", path.display())]
     Example { path: PathBuf, error: ExampleError },
     #[error("{}: {error}", path.display())]
@@ -230,6 +233,7 @@ impl Error {
             Error::DayProof { .. } => "PROOF_INVALID",
             Error::OtherRoot { .. } => "OTHER_ROOT",
             Error::Case { .. } => "CASE_INVALID",
+            Error::Defaults { .. } => "DEFAULT_VALUES_INVALID",
             Error::Example { .. } => "EXAMPLE_INVALID",
             Error::Plant { .. } => "PLANT_FILE_INVALID",
             Error::Footprint { error, .. } => error.reason(),
@@ -278,6 +282,7 @@ impl Error {
             Error::Example { error: ExampleError::Member { path, .. }, .. }
             | Error::Example { error: ExampleError::Disagrees { path, .. }, .. } => Some(path),
             Error::Statement { argument, .. } => Some(argument),
+            Error::Defaults { .. } => Some("defaults"),
             Error::Footprint { error, .. } => Some(error.path().unwrap_or("plant")),
             Error::Example { .. } | Error::OtherPlant { .. } | Error::NoPlant { .. } => Some("plant"),
             Error::Dcc { .. } | Error::Archive { .. } | Error::DayProof { .. } => Some("file"),

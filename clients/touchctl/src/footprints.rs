@@ -4,6 +4,7 @@ mod show;
 
 use std::path::{Path, PathBuf};
 
+use footprint::cbam::DefaultValues;
 use footprint::{
     FootprintError, Sources, WorkedExample, compute_all, compute_product, difference, is_example, recompute, waterfall,
 };
@@ -129,6 +130,11 @@ fn sources<'a>(args: &SourcesArgs, evidence: &'a Evidence) -> Result<Sources<'a>
     let mut sources = Sources::new(evidence);
     for path in &args.supplier {
         sources = sources.with_supplier(statement("supplier", path)?);
+    }
+    if let Some(path) = &args.defaults {
+        let bytes = files::read("defaults", path, MAX_BYTES)?;
+        let wrong = |error| Error::Defaults { path: path.clone(), error };
+        sources.defaults = Some(DefaultValues::read(&bytes).map_err(wrong)?);
     }
     Ok(sources)
 }

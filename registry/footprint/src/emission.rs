@@ -347,11 +347,25 @@ impl Reader<'_> {
                     emission(Stage::PrecursorElectricity, &indirect, None, mwh, data),
                 ])
             }
-            Embedded::Default { .. } => Err(FootprintError::WrongSource {
-                path,
-                expected: KindName::Co2ePerMass,
-                from: "a table of default values, which was not given",
-            }),
+            Embedded::Default { cn_code, country, variant } => {
+                let refuse = |source| FootprintError::DefaultValue { precursor: precursor.name.clone(), source };
+                let table = self.sources.defaults.as_ref().ok_or_else(|| refuse(None))?;
+                let year = self.plant.period.start.to_zoned(jiff::tz::TimeZone::UTC).year();
+                let year = u16::try_from(year).unwrap_or_default();
+                let found = table.find(country, cn_code, variant.as_deref(), year);
+                let found = found.map_err(|source| refuse(Some(source)))?;
+                self.took_from("cbam-default-values", table.digest);
+                // The mark-up of the year is on the total; each part carries it in proportion.
+                let number = |value: &Option<quantity::Decimal>| value.as_ref().map_or(0.0, quantity::Decimal::to_f64);
+                let total = number(&found.value.total);
+                let mark_up = if total == 0.0 { 1.0 } else { found.with_mark_up.to_f64() / total };
+                let see = |value| Measured::exact(Co2ePerMass::from_base(number(value) * mark_up));
+                let data = Data::not_measured(Basis::Default);
+                Ok(vec![
+                    emission(Stage::PrecursorDirect, &see(&found.value.direct), None, 0.0, data),
+                    emission(Stage::PrecursorElectricity, &see(&found.value.indirect), None, 0.0, data),
+                ])
+            }
             Embedded::Scrap => Ok(Vec::new()),
         }
     }

@@ -5,6 +5,7 @@ use quantity::{DecimalError, KindName, QuantityError};
 use record::instrument::{Period, Sha256, Violation};
 use uncertainty::UncertaintyError;
 
+use crate::cbam::DefaultValueError;
 use crate::factors::FactorError;
 
 /// Why there is no footprint.
@@ -99,6 +100,29 @@ pub enum FootprintError {
         path: String,
         /// What stands in the way, and the remedy.
         source: FactorError,
+    },
+    /// There is no default value for a precursor, or no table of them was given.
+    #[error("precursor {precursor:?}: {}", source.as_ref().map_or_else(|| "a default value is wanted and no table of default values was given; name its file".to_owned(), ToString::to_string))]
+    DefaultValue {
+        /// Precursor.
+        precursor: String,
+        /// Why; none where no table was given.
+        source: Option<DefaultValueError>,
+    },
+    /// The method states results of these goods in another unit than the plant file's products have.
+    #[error(
+        "product {product:?}: the method states goods of CN code {cn_code} per {unit} of {of}, which is not computed here \
+         yet; products here are per tonne of themselves"
+    )]
+    FunctionalUnit {
+        /// Product.
+        product: String,
+        /// Its CN code.
+        cn_code: String,
+        /// Unit of the method.
+        unit: String,
+        /// What the unit counts.
+        of: String,
     },
     /// An allocation has nothing to divide by: every output has a weight of zero.
     #[error("process {process:?}: the weights of its outputs sum to zero: nothing can be shared by them")]
@@ -198,6 +222,8 @@ impl FootprintError {
             FootprintError::Share { .. } => "SHARE_OUT_OF_RANGE",
             FootprintError::Allocation { .. } | FootprintError::Shares { .. } => "ALLOCATION",
             FootprintError::AnodeEffects { .. } => "ANODE_EFFECTS",
+            FootprintError::DefaultValue { .. } => "DEFAULT_VALUE_MISSING",
+            FootprintError::FunctionalUnit { .. } => "FUNCTIONAL_UNIT",
             FootprintError::NoStatement { .. } => "SUPPLIER_STATEMENT_MISSING",
             FootprintError::OtherGwpSet { .. } => "OTHER_GWP_SET",
             FootprintError::Circular { .. } => "PRECURSOR_CIRCULAR",
@@ -223,7 +249,9 @@ impl FootprintError {
             | FootprintError::Allocation { process }
             | FootprintError::Shares { process, .. }
             | FootprintError::Loop { process } => Some(process),
+            FootprintError::FunctionalUnit { product, .. } => Some(product),
             FootprintError::NoStatement { precursor, .. }
+            | FootprintError::DefaultValue { precursor, .. }
             | FootprintError::OtherGwpSet { precursor, .. }
             | FootprintError::Circular { precursor } => Some(precursor),
             FootprintError::UnknownMethod { .. }

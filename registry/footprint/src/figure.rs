@@ -12,6 +12,7 @@ use record::plant::{Basis, FactorUse, Input, Plant, Stated};
 use record::reading::Property;
 use uncertainty::{Measured, SourceId, Uncertain};
 
+use crate::cbam::DefaultValues;
 use crate::error::FootprintError;
 use crate::factors::{self, Counted, FactorError, FactorKind, FactorSet, Query};
 use crate::method::Method;
@@ -23,12 +24,14 @@ pub struct Sources<'a> {
     pub evidence: &'a Evidence,
     /// Suppliers' statements, by digest.
     pub suppliers: Vec<(Sha256, FootprintStatement)>,
+    /// Table of default values that the user named.
+    pub defaults: Option<DefaultValues>,
 }
 
 impl<'a> Sources<'a> {
     /// Evidence alone.
     pub fn new(evidence: &'a Evidence) -> Self {
-        Sources { evidence, suppliers: Vec::new() }
+        Sources { evidence, suppliers: Vec::new(), defaults: None }
     }
 
     /// Adds a supplier's statement.
@@ -113,6 +116,11 @@ impl<'a> Reader<'a> {
         Reader { plant, sources, method, sets: OnceCell::new(), tables: RefCell::default() }
     }
 
+    /// Notes a table that a figure was taken from.
+    pub fn took_from(&self, name: impl Into<String>, digest: Sha256) {
+        self.tables.borrow_mut().insert(TableReference { name: name.into(), digest });
+    }
+
     /// The tables that figures were taken from so far, by name.
     pub fn tables(&self) -> Vec<TableReference> {
         self.tables.borrow().iter().cloned().collect()
@@ -190,7 +198,7 @@ impl Reader<'_> {
         let holds = |set: &&FactorSet| set.factors().iter().any(|factor| factor.id == used.id);
         let unknown = || FactorError::UnknownId {
             id: used.id.clone(),
-            set: FactorSet::shipped_ids().join(", "),
+            set: self.sets().iter().map(|set| set.id.as_str()).collect::<Vec<_>>().join(", "),
             nearest: self.sets().iter().find_map(|set| match set.find(&Query::id(&used.id)) {
                 Err(FactorError::UnknownId { nearest, .. }) => nearest,
                 _ => None,
@@ -232,8 +240,7 @@ impl Reader<'_> {
                 .with(source, relative * value.abs(), None)
                 .map_err(|source| FootprintError::Uncertainty { path: path.to_owned(), source })?;
         }
-        let table = TableReference { name: format!("{} {}", set.id, set.version), digest: set.digest };
-        self.tables.borrow_mut().insert(table);
+        self.took_from(format!("{} {}", set.id, set.version), set.digest);
         Ok(Figure {
             quantity: Measured::from_base(uncertain),
             data: Data::not_measured(Basis::Stated),
@@ -243,7 +250,11 @@ impl Reader<'_> {
 
     /// The sets, read when the first factor is asked for.
     fn sets(&self) -> &[FactorSet] {
-        self.sets.get_or_init(FactorSet::shipped)
+        // A method that names no sets leaves the choice to the plant file, which names each row.
+        self.sets.get_or_init(|| match self.method.factor_sets.is_empty() {
+            true => FactorSet::shipped(),
+            false => self.method.allowed_factors(),
+        })
     }
 
     /// A share from 0 to 1.

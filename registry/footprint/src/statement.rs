@@ -53,14 +53,25 @@ fn no_such_product(plant: &Plant) -> FootprintError {
 impl Site<'_> {
     fn statement(&self, product: &Product) -> Result<FootprintStatement, FootprintError> {
         let index = self.node(product).ok_or_else(|| no_such_product(self.plant))?;
+        if let Some(unit) = self.method.unit_of(&product.cn_code) {
+            return Err(FootprintError::FunctionalUnit {
+                product: product.name.clone(),
+                cn_code: product.cn_code.clone(),
+                unit: unit.unit.to_string(),
+                of: format!("{:?}", unit.of).to_lowercase(),
+            });
+        }
         let node = &self.nodes[index];
         let needs = self.needs(index)?;
         let results = self.results(index, &needs);
         let [direct, indirect] = &results;
-        let total = direct.clone() + indirect.clone();
+        // Where the method counts direct emissions alone, indirect ones are stated beside the total.
+        let both = self.method.counts_indirect(&product.cn_code);
+        let total = if both { direct.clone() + indirect.clone() } else { direct.clone() };
         let parts = self.parts(&needs)?;
+        let counts = |part: &Part| part.emission.counts() && (both || is_direct(part.emission.stage));
         let rows = |counted: bool| {
-            let rows = parts.iter().filter(|part| part.emission.counts() == counted);
+            let rows = parts.iter().filter(|part| counts(part) == counted);
             rows.map(|part| self.row(part, total.value())).collect::<Result<_, FootprintError>>()
         };
         Ok(FootprintStatement {
@@ -89,7 +100,7 @@ impl Site<'_> {
             breakdown: rows(true)?,
             beside: rows(false)?,
             budget: self.budget(&results, &total)?,
-            quality: self.quality(node, &parts)?,
+            quality: self.quality(node, &parts, &counts)?,
             decision: self.decision(direct, &total)?,
             inputs: self.inputs.clone(),
             rounding: self.method.rounding,
@@ -133,12 +144,17 @@ impl Site<'_> {
         })
     }
 
-    fn quality(&self, node: &Node, parts: &[Part]) -> Result<DataQuality, FootprintError> {
+    fn quality(
+        &self,
+        node: &Node,
+        parts: &[Part],
+        counts: &dyn Fn(&Part) -> bool,
+    ) -> Result<DataQuality, FootprintError> {
         let (mut all, mut primary) = (0.0, 0.0);
         let (mut direct, mut default) = (0.0, 0.0);
         let (mut measured, mut calibrated) = (0.0, 0.0);
         let (mut missing_secs, mut metered_secs) = (0, 0);
-        for part in parts.iter().filter(|part| part.emission.counts()) {
+        for part in parts.iter().filter(|part| counts(part)) {
             let (weight, data) = (part.value.abs(), part.emission.data);
             all += weight;
             primary += weight * data.primary;

@@ -503,3 +503,62 @@ fn uncertainty_goes_through_a_loop_as_through_its_closed_form() {
     close(&row("source/a"), need * 0.02 * 18.0 / 7.0);
     assert_eq!(found.breakdown.iter().filter(|row| row.stage == Stage::Direct).count(), 2);
 }
+
+#[test]
+fn default_values_carry_their_mark_up() {
+    let header = footprint::cbam::DefaultValues::read(b"x").unwrap_err().to_string();
+    // The columns are told by the error, so that this table follows them.
+    let columns: Vec<&str> = header.rsplit("should be ").next().unwrap().split(',').collect();
+    let row = |figures: &[(&str, &str)]| {
+        let value = |column: &&str| figures.iter().find(|(name, _)| name == column).map_or("", |(_, value)| *value);
+        columns.iter().map(value).collect::<Vec<_>>().join(",")
+    };
+    let base = [("sector", "Iron"), ("cn_code", "7207"), ("direct", "2"), ("indirect", "0.5"), ("total", "2.5")];
+    let marks = [("incl_markup_2026", "2.75"), ("incl_markup_2027", "3"), ("incl_markup_2028", "3.25")];
+    let of = |country| row(&[&[("country", country)][..], &base, &marks].concat());
+    let table = format!("{}\n{}\n{}\n", columns.join(","), of("*OTHER*"), of("Ruritania"));
+    let defaults = footprint::cbam::DefaultValues::read(table.as_bytes()).unwrap();
+
+    let text = |method: &str, year: u16, cn: &str| {
+        HEAD.replace("cbam-transitional-2023-1773", method)
+            .replace("2023-01-01", &format!("{year}-01-01"))
+            .replace("2024-01-01", &format!("{}-01-01", year + 1))
+            + &measured("furnace", "p", 10.0, "tCO2")
+            + &process("p", 10.0, "")
+            + &format!(
+                "[[precursor]]\nname = \"slab\"\ncategory = \"c\"\n\
+                 default = {{ cn_code = \"72071100\", country = \"Ruritania\" }}\n\
+                 uses = [{{ process = \"p\", amount = {} }}]\n",
+                t(20.0)
+            )
+            + &product("p").replace("72010000", cn)
+    };
+    let run = |text: &str, defaults: Option<footprint::cbam::DefaultValues>| {
+        let plant = Plant::from_toml(text).unwrap_or_else(|error| panic!("{error}"));
+        let evidence = Evidence::empty(plant.site.clone(), plant.period);
+        let mut sources = Sources::new(&evidence);
+        sources.defaults = defaults;
+        compute_all(&plant, &sources)
+    };
+    // 2026: 10 %. Two tonnes of slab a tonne: 1 + 2 × 2 × 1.1 direct, 2 × 0.5 × 1.1 indirect.
+    let transitional = text("cbam-transitional-2023-1773", 2026, "72010000");
+    let found = run(&transitional, Some(defaults.clone())).unwrap().remove(0);
+    close(&found.direct.value, 5.4);
+    close(&found.indirect.value, 1.1);
+    close(&found.total.value, 6.5);
+    close(&found.quality.default_value_share, 4.4 / 5.4);
+    assert_eq!(found.inputs.tables[0].name, "cbam-default-values");
+    // From 2026 on, indirect emissions of steel stand beside the total (Regulation (EU) 2023/956, Annex II).
+    let found = run(&text("cbam-2026", 2027, "72010000"), Some(defaults.clone())).unwrap().remove(0);
+    close(&found.direct.value, 1.0 + 4.0 * 1.2);
+    close(&found.total.value, 5.8);
+    assert_eq!(found.beside.len(), 1);
+    close(&found.beside[0].value, 1.2);
+    // Cement is stated per tonne of clinker there.
+    let error = run(&text("cbam-2026", 2026, "25232900"), Some(defaults.clone())).unwrap_err();
+    assert_eq!((error.reason(), error.path()), ("FUNCTIONAL_UNIT", Some("p")));
+    let error = run(&transitional, None).unwrap_err();
+    assert_eq!((error.reason(), error.path()), ("DEFAULT_VALUE_MISSING", Some("slab")));
+    let error = run(&text("cbam-transitional-2023-1773", 2023, "72010000"), Some(defaults)).unwrap_err();
+    assert!(error.to_string().contains("no default values for 2023"), "{error}");
+}

@@ -29,6 +29,9 @@ pub(crate) struct SourcesArgs {
     /// A supplier's statement that the plant file names by digest; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) supplier: Vec<PathBuf>,
+    /// Table of default values (CSV) for precursors that take one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) defaults: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -346,8 +346,10 @@ pub enum Embedded {
     Default {
         /// CN code.
         cn_code: String,
-        /// Country of origin, ISO 3166-1 alpha-2.
+        /// Country of origin, as the table of default values names it.
         country: String,
+        /// Which goods of the code, where the table tells several apart.
+        variant: Option<String>,
     },
     /// Scrap: carries nothing, by the rule of the method.
     Scrap,

@@ -504,15 +504,11 @@ impl Reader<'_> {
 
     fn default_value(&mut self, table: &Table) -> Option<Embedded> {
         let default = self.table(table, "default")?;
-        self.close(&default, &["cn_code", "country"]);
+        self.close(&default, &["cn_code", "country", "variant"]);
         let cn_code = self.string(&default, "cn_code");
         let country = self.string(&default, "country");
-        let letters = |country: &String| country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
-        if country.as_ref().is_some_and(|country| !letters(country)) {
-            let problem = "must be two capital letters (ISO 3166-1), for example \"CN\"";
-            self.refuse(self.offset_of(&default, "country"), default.path("country"), problem);
-        }
-        Some(Embedded::Default { cn_code: cn_code?, country: country? })
+        let variant = self.optional_string(&default, "variant");
+        Some(Embedded::Default { cn_code: cn_code?, country: country?, variant })
     }
 
     fn scrap(&mut self, table: &Table) -> Option<Embedded> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cose::key::KeyError;
 use cose::x509::CertificateError;
 use dcc::DccError;
-use footprint::cbam::TableError;
+use footprint::cbam::TableError as DefaultsError;
 use footprint::{ExampleError, FootprintError};
 use interval_csv::{CsvError, ProfileError};
 use metering::{ArchiveError, DayProofError};
@@ -106,7 +106,7 @@ pub(crate) enum Error {
     #[error("{}{}: {error}", path.display(), case.as_ref().map(|case| format!(", case {case}")).unwrap_or_default())]
     Case { path: PathBuf, case: Option<String>, error: Box<CaseError> },
     #[error("{}: {error}", path.display())]
-    Defaults { path: PathBuf, error: TableError },
+    Defaults { path: PathBuf, error: DefaultsError },
     #[error("{}: {error}", path.display())]
     Example { path: PathBuf, error: ExampleError },
     #[error("{}: {error}", path.display())]

@@ -7,7 +7,9 @@ use quantity::{
     MassDistance, MassOf, NormalVolume, Overvoltage, Ratio, Times, Unit, Volume, species,
 };
 use record::footprint::{FootprintStatement, Origin, Stage};
-use record::plant::{Basis, Carrier, ElectricityUse, Embedded, Exchange, Input, Precursor, Stream, StreamKind};
+use record::plant::{
+    Basis, Carrier, ElectricityUse, Embedded, EmbeddedFigures, Exchange, Input, Precursor, Stream, StreamKind,
+};
 use record::reading::Property;
 use uncertainty::{Measured, SourceId, Uncertain};
 
@@ -309,7 +311,8 @@ impl Reader<'_> {
             data,
         };
         match &precursor.embedded {
-            Embedded::Figures { direct, electricity, indirect } => {
+            Embedded::Figures(figures) => {
+                let EmbeddedFigures { direct, electricity, indirect } = &**figures;
                 let direct: Figure<Co2ePerMass> = self.figure(&format!("{path} direct"), direct, None)?;
                 let mut found = vec![emission(Stage::PrecursorDirect, &direct.quantity, direct.gas, 0.0, direct.data)];
                 let (mut mwh, mut by_electricity) = (0.0, None);

@@ -329,14 +329,7 @@ pub struct Precursor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Embedded {
     /// Figures in the plant file.
-    Figures {
-        /// Specific embedded direct emissions.
-        direct: Input,
-        /// Embedded electricity per mass, with its factor.
-        electricity: Option<ElectricityUse>,
-        /// Specific embedded indirect emissions, where they are stated and not electricity × factor.
-        indirect: Option<Input>,
-    },
+    Figures(Box<EmbeddedFigures>),
     /// A supplier's footprint statement, with its uncertainty by source.
     Statement {
         /// SHA-256 of its exact bytes.
@@ -353,6 +346,17 @@ pub enum Embedded {
     },
     /// Scrap: carries nothing, by the rule of the method.
     Scrap,
+}
+
+/// Embedded emissions as figures in the plant file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmbeddedFigures {
+    /// Specific embedded direct emissions.
+    pub direct: Input,
+    /// Embedded electricity per mass, with its factor.
+    pub electricity: Option<ElectricityUse>,
+    /// Specific embedded indirect emissions, where they are stated and not electricity × factor.
+    pub indirect: Option<Input>,
 }
 
 /// A product: what a footprint is stated for.

@@ -4,8 +4,8 @@ use quantity::{Decimal, Gas, KindName, Unit};
 
 use super::read::{Kinds, Reader, Table};
 use super::{
-    Allocation, Carrier, ElectricityUse, Embedded, Exchange, Input, Limit, LimitFor, LimitRule, MAX_ENTRIES,
-    MAX_PROCESSES, Output, Plant, Precursor, Process, ProcessInput, Product, Stream, StreamKind,
+    Allocation, Carrier, ElectricityUse, Embedded, EmbeddedFigures, Exchange, Input, Limit, LimitFor, LimitRule,
+    MAX_ENTRIES, MAX_PROCESSES, Output, Plant, Precursor, Process, ProcessInput, Product, Stream, StreamKind,
 };
 use crate::footprint::Origin;
 use crate::instrument::{MAX_PERIOD_DAYS, Period, Sha256};
@@ -490,7 +490,7 @@ impl Reader<'_> {
         let direct = self.input(table, "see_direct", PER_MASS, false);
         let electricity = self.electricity(table, &[KindName::ElectricityPerMass]);
         let indirect = self.optional_input(table, "see_indirect", PER_MASS, false);
-        Some(Embedded::Figures { direct: direct?, electricity, indirect })
+        Some(Embedded::Figures(Box::new(EmbeddedFigures { direct: direct?, electricity, indirect })))
     }
 
     fn sha256(&mut self, table: &Table, key: &str) -> Option<Sha256> {

@@ -237,7 +237,8 @@ async fn a_kept_batch_is_acknowledged_whatever_fails_after_it() {
             instrument: instrument.name.clone(),
             unit: instrument.unit,
             resolution: instrument.resolution.clone(),
-            start: "2026-06-01T00:00:00Z".parse::<jiff::Timestamp>().expect("a time") + jiff::SignedDuration::from_hours(i),
+            start: "2026-06-01T00:00:00Z".parse::<jiff::Timestamp>().expect("a time")
+                + jiff::SignedDuration::from_hours(i),
             step_secs: 3_600,
             deltas: Vec::new(),
             values: vec![Some(i + 1)],

@@ -180,7 +180,8 @@ async fn a_calibration_comes_as_a_certificate_file() {
     assert!(template.metadata["marks"].contains("the statement touchstone_template"), "{template:?}");
     // The largest file that may be read may be sent, and comes back whole; one byte more is neither.
     let space = " ".repeat(dcc::MAX_DCC_BYTES - ISSUED.len());
-    let largest = wire::ImportCalibrationRequest { calibration_id: "largest".into(), ..import(&[ISSUED, &space].concat()) };
+    let largest =
+        wire::ImportCalibrationRequest { calibration_id: "largest".into(), ..import(&[ISSUED, &space].concat()) };
     let kept = client.metering().import_calibration(largest.clone()).await.expect("imported").into_inner();
     let get = wire::GetCalibrationFileRequest { name: kept.name.clone() };
     let file = client.metering().get_calibration_file(get).await.expect("the file").into_inner();
@@ -189,7 +190,11 @@ async fn a_calibration_comes_as_a_certificate_file() {
     larger.certificate.push(b' ');
     assert!(dcc::read(&larger.certificate).is_err());
     let refusal = refused(client.metering().import_calibration(larger).await);
-    assert_eq!((refusal.reason.as_str(), refusal.fields[0].as_str()), ("REQUEST_INVALID", "certificate"), "{refusal:?}");
+    assert_eq!(
+        (refusal.reason.as_str(), refusal.fields[0].as_str()),
+        ("REQUEST_INVALID", "certificate"),
+        "{refusal:?}"
+    );
     // A form has no file.
     let form = Calibration {
         certificate_id: "F-1".into(),

@@ -221,7 +221,7 @@ impl SealState {
         }
     }
 }
-/// What to do with missing readings.
+/// What to do with missing readings. A cumulative register has none between two of its states, whose difference holds what passed; before its first and after its last state linear and percentile, which close intervals, are refused with CONSUMPTION_UNDEFINED.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GapRule {
     /// The rule.
@@ -360,6 +360,8 @@ pub enum ErrorReason {
     CorrectionInvalid = 17,
     /// There is no consumption of the period under the rules asked for; the message says what stands in the way, such as a gap, a missing calibration or a unit of another kind. Record what is missing, or ask under other rules.
     ConsumptionUndefined = 18,
+    /// The file is a template for laboratories, whose results are invented; metadata has what marks it as one. Ask the laboratory for the certificate that it made of it.
+    CalibrationTemplate = 19,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -388,6 +390,7 @@ impl ErrorReason {
             Self::InstrumentState => "ERROR_REASON_INSTRUMENT_STATE",
             Self::CorrectionInvalid => "ERROR_REASON_CORRECTION_INVALID",
             Self::ConsumptionUndefined => "ERROR_REASON_CONSUMPTION_UNDEFINED",
+            Self::CalibrationTemplate => "ERROR_REASON_CALIBRATION_TEMPLATE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -413,6 +416,7 @@ impl ErrorReason {
             "ERROR_REASON_INSTRUMENT_STATE" => Some(Self::InstrumentState),
             "ERROR_REASON_CORRECTION_INVALID" => Some(Self::CorrectionInvalid),
             "ERROR_REASON_CONSUMPTION_UNDEFINED" => Some(Self::ConsumptionUndefined),
+            "ERROR_REASON_CALIBRATION_TEMPLATE" => Some(Self::CalibrationTemplate),
             _ => None,
         }
     }
@@ -1478,7 +1482,7 @@ pub struct ImportCalibrationRequest {
     /// Last part of the name: lower-case letters, digits and hyphens, 1 to 63.
     #[prost(string, tag = "2")]
     pub calibration_id: ::prost::alloc::string::String,
-    /// The certificate file, at most 1 MiB. It must be for the serial number of the instrument.
+    /// The certificate file, at most 3 MiB. It must be for the serial number of the instrument.
     #[prost(bytes = "vec", tag = "3")]
     pub certificate: ::prost::alloc::vec::Vec<u8>,
     /// The laboratory's accreditation number, where the certificate names none.
@@ -1667,6 +1671,9 @@ pub struct ComputeConsumptionResponse {
     pub standard_deviation: ::core::option::Option<
         super::super::super::google::r#type::Decimal,
     >,
+    /// Time between states of a cumulative register further apart than they were read before: the difference holds what passed, so nothing is missing there and no gap rule was applied. Zero for interval registers.
+    #[prost(message, optional, tag = "19")]
+    pub spanned: ::core::option::Option<::prost_types::Duration>,
 }
 /// Generated client implementations.
 pub mod metering_service_client {

@@ -152,11 +152,10 @@ fn between_two_states_nothing_is_missing() {
     let whole: Consumption<Electricity> = consumption(&states(values(&[])), &day(), MARK).unwrap();
     assert_eq!(whole.spanned_secs, 0);
     // At its ends something is: the first three hours, or the last.
-    for (gone, from, to) in [(vec![0, 1, 2], "2023-03-01T00:00:00Z", "2023-03-01T03:00:00Z"), (
-        vec![24],
-        "2023-03-01T23:00:00Z",
-        "2023-03-02T00:00:00Z",
-    )] {
+    for (gone, from, to) in [
+        (vec![0, 1, 2], "2023-03-01T00:00:00Z", "2023-03-01T03:00:00Z"),
+        (vec![24], "2023-03-01T23:00:00Z", "2023-03-02T00:00:00Z"),
+    ] {
         for gap in &all[1..] {
             assert_eq!(
                 consumption::<Electricity>(&states(values(&gone)), &day(), rules(*gap)).unwrap_err(),

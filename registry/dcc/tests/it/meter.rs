@@ -5,7 +5,7 @@ use std::process::Command;
 use dcc::meter::{self, MeterCalibration};
 use dcc::{DccError, SignatureState};
 
-use crate::{SERIAL, ISSUED, edited, read};
+use crate::{ISSUED, SERIAL, edited, read};
 
 fn points(edits: &[(&str, &str)]) -> Result<MeterCalibration, DccError> {
     meter::points(&read(&edited(edits)).expect("a certificate"), SERIAL)
@@ -45,14 +45,18 @@ fn without(text: &str, from: &str, to: &str) -> String {
 fn a_template_is_no_certificate() {
     assert!(TEMPLATE.contains("THIS IS NOT A CALIBRATION CERTIFICATE"));
     // It can be read, so that a laboratory sees how it would be understood, and counts for no meter.
-    let all = ["the statement touchstone_template", "the number TEMPLATE-EM-0001", "the laboratory code X-K-00000-00-00"];
+    let all =
+        ["the statement touchstone_template", "the number TEMPLATE-EM-0001", "the laboratory code X-K-00000-00-00"];
     let template = dcc::read(TEMPLATE.as_bytes()).unwrap();
     assert_eq!(template.template_marks, all);
     let refused = |text: &str| meter::points(&dcc::read(text.as_bytes()).unwrap(), SERIAL).unwrap_err();
     assert_eq!(refused(TEMPLATE), DccError::Template { marks: all.map(str::to_owned).to_vec() });
     // Each mark is enough.
     let mut edited = without(TEMPLATE, "    <dcc:statements>\n", "    </dcc:statements>\n");
-    assert_eq!(refused(&edited), DccError::Template { marks: all[1..].iter().map(|mark| (*mark).to_owned()).collect() });
+    assert_eq!(
+        refused(&edited),
+        DccError::Template { marks: all[1..].iter().map(|mark| (*mark).to_owned()).collect() }
+    );
     edited = edited.replace(REPLACED[0].0, REPLACED[0].1);
     assert_eq!(refused(&edited), DccError::Template { marks: vec![all[2].to_owned()] });
     edited = edited.replace(REPLACED[1].0, REPLACED[1].1);

@@ -5,7 +5,7 @@
 FILE is JSON: lists x, ux, f, uf of one length, uc of the shared sources (their value is zero), and g(i) = i mod len(uc).
 Each line on standard input asks for one measurement, and is answered by one line of JSON:
 
-    gtc:    sum | pairwise | check       the budget by GTC: products added one by one, or pair by pair; with check all
+    gtc:    sum | pairwise | check       the budget by GTC: products added by its sum, or pair by pair; with check all
                                          components of uncertainty, in the order x, f, c
     numpy:  NUMBER                       the standard uncertainty in closed form, so many times
     draws:  NUMBER                       so many draws of y, all inputs normal
@@ -33,7 +33,7 @@ def pairwise(terms):
 
 def gtc(data):
     """Inputs are elementary uncertain numbers; the budget is that of GTC.reporting, all lines, unsorted."""
-    from GTC import component, reporting, uncertainty, ureal, value
+    from GTC import component, function, reporting, uncertainty, ureal, value
 
     x = [ureal(*pair) for pair in zip(data["x"], data["ux"])]
     f = [ureal(*pair) for pair in zip(data["f"], data["uf"])]
@@ -44,7 +44,7 @@ def gtc(data):
         begin = time.perf_counter()
         factors = [1 + one for one in c]
         products = [x[i] * factors[i % shared] * f[i] for i in range(len(x))]
-        y = sum(products) if asked == "sum" else pairwise(products)
+        y = function.sum(products) if asked == "sum" else pairwise(products)
         u = uncertainty(y)
         budget = reporting.budget(y, key=None, trim=0)
         seconds = time.perf_counter() - begin

@@ -315,10 +315,15 @@ async fn send<K: Kind>(
         Err(error) if error.is_passing() => return Err(error),
         Err(error) => error,
     };
-    if error.reason() == Some("ALREADY_EXISTS") {
-        let there = retried(async || K::get(client, name.clone()).await).await?;
-        if K::read(&mut Fields::new(), row.id(), &there).as_ref() == Some(record) {
-            return Ok(Fate::Present);
+    // A correction that is there has corrected its record before.
+    if let Some("ALREADY_EXISTS" | "CORRECTION_INVALID") = error.reason() {
+        match retried(async || K::get(client, name.clone()).await).await {
+            Ok(there) if K::read(&mut Fields::new(), row.id(), &there).as_ref() == Some(record) => {
+                return Ok(Fate::Present);
+            }
+            Err(error) if error.is_passing() => return Err(error),
+            // Something else is there, or nothing: the refusal stands.
+            _ => {}
         }
     }
     let ClientError::Refused { reason, message, fields, .. } = error else { return Err(error) };

@@ -195,7 +195,7 @@ async fn stocks_analyses_and_conversions() {
     assert!(wrong.code == 1 && wrong.err.contains("unit: kg measures mass"), "{wrong:?}");
     desk.write(
         "analyses.csv",
-        "id,sample,property,value,unit,expanded-uncertainty\na-3,S3,carbon-content,0.7,t/t,0.01\n\
+        "id,sample,property,value,unit,expanded-uncertainty\na-3,S3,carbon-content,0.7,tC/t,0.01\n\
          a-4,S3,biomass-share,2,%,0.5\n",
     );
     let table = format!(

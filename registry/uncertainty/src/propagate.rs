@@ -97,12 +97,25 @@ fn first_order(
     workspace: &mut Workspace,
 ) -> Result<FirstOrder, EvaluationError> {
     let value = model.output_value(output, workspace)?;
-    let sensitivities = model.partials(output, workspace)?.to_vec();
-    let contributions: Vec<f64> =
-        sensitivities.iter().zip(quantities.standard_uncertainties()).map(|(c, u)| c * u).collect();
+    let partials = model.partials(output, workspace);
+    let mut squares = 0.0;
+    let of_input = |(c, u): (&f64, &f64)| {
+        let contribution = c * u;
+        squares += contribution * contribution;
+        contribution
+    };
+    let contributions: Vec<f64> = partials.iter().zip(quantities.standard_uncertainties()).map(of_input).collect();
+    // A derivative that is not finite makes its contribution, and so the sum, no finite number either.
+    if !squares.is_finite() {
+        model.check_derivatives(output, partials)?;
+    }
+    let sensitivities = partials.to_vec();
     let by_source = if quantities.clusters().is_empty() { Vec::new() } else { by_source(quantities, &contributions) };
     let sources = if by_source.is_empty() { &contributions } else { &by_source };
-    let standard_uncertainty = root_of_squares(sources);
+    let standard_uncertainty = match by_source.is_empty() {
+        true => root_of(squares, sources),
+        false => root_of_squares(sources),
+    };
     if !standard_uncertainty.is_finite() {
         let input = contributions.iter().position(|c| !c.is_finite()).unwrap_or_default();
         return Err(EvaluationError::NoDerivative {
@@ -117,7 +130,11 @@ fn first_order(
 
 /// √Σx², also where a square leaves the range of numbers.
 fn root_of_squares(terms: &[f64]) -> f64 {
-    let plain = terms.iter().fold(0.0, |sum, term| sum + term * term);
+    root_of(terms.iter().fold(0.0, |sum, term| sum + term * term), terms)
+}
+
+/// The same where the sum of the squares, in order, is known to be `plain`.
+fn root_of(plain: f64, terms: &[f64]) -> f64 {
     if plain.is_finite() && plain > f64::MIN_POSITIVE / f64::EPSILON {
         return libm::sqrt(plain);
     }

@@ -3,6 +3,7 @@
 //! `ONLY=name,name` runs a part, `QUICK=1` smaller sizes, `PROFILE=1` records flame graphs instead. Results go to
 //! `target/bench/`.
 
+mod budget;
 mod cold;
 mod frame;
 mod meters;
@@ -25,7 +26,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// Figures, and what measures them together.
-const MEASURES: [(&[&str], Measure); 7] = [
+const MEASURES: [(&[&str], Measure); 8] = [
     (&["verify_online_ratio"], Measure::Verify),
     (&["register_ratio", "register_per_s"], Measure::Register),
     (&["cold_verify_ms"], Measure::Cold),
@@ -33,6 +34,7 @@ const MEASURES: [(&[&str], Measure); 7] = [
     (&["scan_readings_per_core_s"], Measure::Scan),
     (&["meter_query_growth"], Measure::Growth),
     (&["rss_ingest_mib"], Measure::Memory),
+    (&["budget_vs_gtc", "budget_vs_numpy", "monte_carlo_vs_numpy"], Measure::Budget),
 ];
 
 #[derive(Clone, Copy)]
@@ -44,6 +46,7 @@ enum Measure {
     Scan,
     Growth,
     Memory,
+    Budget,
 }
 
 fn main() -> ExitCode {
@@ -82,6 +85,14 @@ fn run() -> Result<(), Failed> {
                 figures.extend(meters::growth(plan, &folder)?);
                 continue;
             }
+            Measure::Budget if variable("PROFILE") == "1" => {
+                budget::profile(plan)?;
+                continue;
+            }
+            Measure::Budget => {
+                figures.extend(budget::measure(plan, &folder)?);
+                continue;
+            }
             Measure::Memory => {
                 figures.extend(meters::memory(plan, &folder)?);
                 continue;
@@ -94,7 +105,7 @@ fn run() -> Result<(), Failed> {
                 Measure::Verify => verify::profile(&stand, plan)?,
                 Measure::Register => register::profile(&stand, plan)?,
                 Measure::Ingest => meters::profile(&stand, plan)?,
-                Measure::Cold | Measure::Scan | Measure::Growth | Measure::Memory => {}
+                Measure::Cold | Measure::Scan | Measure::Growth | Measure::Memory | Measure::Budget => {}
             }
             continue;
         }
@@ -105,7 +116,7 @@ fn run() -> Result<(), Failed> {
             Measure::Ingest => meters::measure(&mut stand, plan, &folder)?,
             Measure::Scan => meters::scan(&stand, plan)?,
             // Done without a stand.
-            Measure::Growth | Measure::Memory => Vec::new(),
+            Measure::Growth | Measure::Memory | Measure::Budget => Vec::new(),
         });
     }
     if !figures.is_empty() {

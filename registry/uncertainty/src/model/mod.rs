@@ -291,19 +291,14 @@ impl Model {
         if value.is_finite() { Ok(value) } else { Err(self.undefined(output, workspace)) }
     }
 
-    /// The partial derivatives of an output by input, after [`Model::forward`].
-    pub(crate) fn partials<'w>(
-        &self,
-        output: usize,
-        workspace: &'w mut Workspace,
-    ) -> Result<&'w [f64], EvaluationError> {
+    /// The partial derivatives of an output by input, after [`Model::forward`]; not all need be finite.
+    pub(crate) fn partials<'w>(&self, output: usize, workspace: &'w mut Workspace) -> &'w [f64] {
         self.tape.backward(self.tape.outputs[output], &workspace.slots, &mut workspace.adjoints);
-        let partials = &workspace.adjoints[..self.tape.inputs];
-        self.check_derivatives(output, partials)?;
-        Ok(partials)
+        &workspace.adjoints[..self.tape.inputs]
     }
 
-    fn check_derivatives(&self, output: usize, partials: &[f64]) -> Result<(), EvaluationError> {
+    /// Names the first input by which an output has no finite derivative.
+    pub(crate) fn check_derivatives(&self, output: usize, partials: &[f64]) -> Result<(), EvaluationError> {
         match partials.iter().position(|partial| !partial.is_finite()) {
             None => Ok(()),
             Some(input) => Err(EvaluationError::NoDerivative {

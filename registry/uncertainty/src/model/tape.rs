@@ -94,13 +94,20 @@ impl Tape {
 
     /// Fills all slots from the values of the inputs.
     pub(crate) fn forward(&self, inputs: &[f64], slots: &mut Vec<f64>) {
-        slots.clear();
-        slots.reserve(self.slots());
-        slots.extend_from_slice(inputs);
-        slots.extend_from_slice(&self.constants);
-        for op in &self.ops {
-            let value = op.value(|slot| slots[slot as usize]);
-            slots.push(value);
+        let first = self.first_op();
+        // Every slot is written before it is read: what an earlier evaluation left need not be cleared.
+        slots.resize(self.slots(), 0.0);
+        slots[..self.inputs].copy_from_slice(inputs);
+        slots[self.inputs..first].copy_from_slice(&self.constants);
+        let slots = &mut slots[..];
+        for (at, op) in self.ops.iter().enumerate() {
+            let get = |slot: u32| slots[slot as usize];
+            // The two that sums of products are made of, before all others: a branch each in place of a jump.
+            slots[first + at] = match *op {
+                Op::Multiply(a, b) => get(a) * get(b),
+                Op::Add(a, b) => get(a) + get(b),
+                other => other.value(get),
+            };
         }
     }
 
@@ -110,6 +117,7 @@ impl Tape {
         adjoints.resize(self.slots(), 0.0);
         adjoints[output as usize] = 1.0;
         let first = self.first_op();
+        let (slots, adjoints) = (&slots[..self.slots()], &mut adjoints[..]);
         for (at, op) in self.ops.iter().enumerate().rev() {
             let adjoint = adjoints[first + at];
             // What the output does not depend on has no say, even where its own slope is infinite.

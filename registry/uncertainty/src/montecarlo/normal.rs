@@ -67,7 +67,7 @@ fn place(ziggurat: &Ziggurat, word: u64) -> (usize, f64) {
 pub(super) fn fill(stream: &Stream, block: u64, mean: f64, sd: f64, numbers: &mut [f64; BLOCK]) {
     let ziggurat: &Ziggurat = &ZIGGURAT;
     // One number in three hundred needs a second look; they are noted without a branch.
-    let (mut open, mut open_words) = ([0u16; BLOCK], [0u64; BLOCK]);
+    let mut open = [0u16; BLOCK];
     let mut count = 0usize;
     let (quads, _) = numbers.as_chunks_mut::<4>();
     for (at, quad) in quads.iter_mut().enumerate() {
@@ -77,13 +77,14 @@ pub(super) fn fill(stream: &Stream, block: u64, mean: f64, sd: f64, numbers: &mu
             *number = mean + sd * z;
             // There are no more of them than numbers, and those are fewer than 2^16.
             open[count % BLOCK] = (4 * at + within) as u16;
-            open_words[count % BLOCK] = word;
             count = count.wrapping_add(usize::from(z.abs() >= ziggurat.edge[layer + 1]));
         }
     }
     let mut more = More { stream, block, next: 0, words: [0; 4], left: 0 };
-    for (at, word) in open.iter().zip(open_words).take(count) {
-        numbers[usize::from(*at)] = mean + sd * settle(ziggurat, word, &mut more);
+    for at in open.iter().take(count) {
+        let at = usize::from(*at);
+        let word = stream.words(block, at as u64 / 4)[at % 4];
+        numbers[at] = mean + sd * settle(ziggurat, word, &mut more);
     }
 }
 

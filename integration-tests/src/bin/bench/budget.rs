@@ -1,0 +1,382 @@
+//! Uncertainty budgets against GTC and numpy: the case SCALE-A, a sum of 5,000 products of 10,000 inputs over 50 shared
+//! sources, y = Σ xᵢ·(1 + c_g(i))·fᵢ with g(i) = i mod 50.
+//!
+//! Model and inputs are made before, on every side, from one file; what is timed is from there to the result. What does not
+//! agree to 1e-9 is no measurement.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uncertainty::{FirstOrder, Input, Model, ModelBuilder, Quantities, Seed, Settings, Workspace, draw, propagate_in};
+
+use crate::Failed;
+use crate::frame::{Figure, Goal, Plan, median};
+
+/// Products of the sum.
+const PRODUCTS: usize = 5_000;
+/// Shared sources.
+const SHARED: usize = 50;
+/// What the peers are, with their versions.
+const PACKAGES: [&str; 2] = ["GTC==1.5.1", "numpy==2.4.6"];
+/// How closely results must agree, relative.
+const SAME: f64 = 1e-9;
+/// How many standard deviations of the difference two simulations may be apart: once in 16,000 runs more by chance.
+const APART: f64 = 4.0;
+
+/// The file that every side reads.
+#[derive(Serialize, Deserialize)]
+struct Numbers {
+    x: Vec<f64>,
+    ux: Vec<f64>,
+    f: Vec<f64>,
+    uf: Vec<f64>,
+    uc: Vec<f64>,
+}
+
+impl Numbers {
+    /// As `shared/data/uncertainty-cases.json` states them.
+    fn of_the_case() -> Self {
+        let of = |number: &dyn Fn(u32) -> f64, count: usize| (0..count as u32).map(number).collect();
+        let x = |i: u32| 10.0 + f64::from((i * 7_919) % 1_000) / 10.0;
+        let f = |i: u32| 0.1 + f64::from((i * 104_729) % 997) / 1_000.0;
+        Numbers {
+            x: of(&x, PRODUCTS),
+            ux: of(&|i| (0.005 + f64::from((i * 31) % 7) * 0.001) * x(i), PRODUCTS),
+            f: of(&f, PRODUCTS),
+            uf: of(&|i| (0.02 + f64::from((i * 17) % 11) * 0.005) * f(i), PRODUCTS),
+            uc: of(&|g| 0.01 + 0.0002 * f64::from(g), SHARED),
+        }
+    }
+
+    fn prepared(&self) -> Result<Ours, Failed> {
+        let named = |kind: char, values: &[f64], us: &[f64]| {
+            let pairs = values.iter().zip(us).enumerate();
+            pairs.map(|(i, (value, u))| Input::new(format!("{kind}{i}"), *value, *u)).collect::<Vec<_>>()
+        };
+        let zero = vec![0.0; self.uc.len()];
+        let inputs = [named('x', &self.x, &self.ux), named('f', &self.f, &self.uf), named('c', &zero, &self.uc)];
+        let quantities = Quantities::new(inputs.concat(), &[])?;
+        let mut build = ModelBuilder::new(quantities.names().clone())?;
+        let (count, one) = (self.x.len(), build.constant(1.0));
+        let factors = (0..self.uc.len())
+            .map(|g| {
+                let c = build.input(2 * count + g)?;
+                build.add(one, c)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut sum = build.constant(0.0);
+        for i in 0..count {
+            let corrected = build.multiply(build.input(i)?, factors[i % factors.len()])?;
+            let product = build.multiply(corrected, build.input(count + i)?)?;
+            sum = build.add(sum, product)?;
+        }
+        Ok(Ours { model: build.finish([("y", sum)])?, quantities, workspace: Workspace::default() })
+    }
+}
+
+struct Ours {
+    model: Model,
+    quantities: Quantities,
+    workspace: Workspace,
+}
+
+impl Ours {
+    /// Value, uncertainty, sensitivity, contribution and share of every input; and the seconds it took.
+    fn budget(&mut self) -> Result<(FirstOrder, f64), Failed> {
+        let began = Instant::now();
+        let found = propagate_in(&self.model, &self.quantities, &mut self.workspace)?;
+        let first = found.into_iter().next().ok_or("no output")?;
+        let shares = std::hint::black_box(first.shares(&self.quantities));
+        let seconds = began.elapsed().as_secs_f64();
+        if shares.len() != self.quantities.names().len() {
+            return Err("a budget without all its lines".into());
+        }
+        Ok((first, seconds))
+    }
+
+    /// The median of many.
+    fn median(&mut self, count: usize) -> Result<f64, Failed> {
+        let times: Result<Vec<f64>, Failed> = (0..count).map(|_| Ok(self.budget()?.1)).collect();
+        Ok(median(&times?))
+    }
+}
+
+/// A peer that answers line by line.
+struct Peer {
+    child: Child,
+    asked: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Peer {
+    fn start(python: &Path, mode: &str, file: &Path) -> Result<Self, Failed> {
+        let script = peers().join("budget.py");
+        let mut command = Command::new(python);
+        // One core: ours is one thread too.
+        command.envs([("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1"), ("MKL_NUM_THREADS", "1")]);
+        command.arg(script).arg(mode).arg(file).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let asked = child.stdin.take().ok_or("no input of the peer")?;
+        let answers = BufReader::new(child.stdout.take().ok_or("no output of the peer")?).lines();
+        Ok(Peer { child, asked, answers })
+    }
+
+    fn ask(&mut self, words: &str) -> Result<Value, Failed> {
+        writeln!(self.asked, "{words}")?;
+        self.asked.flush()?;
+        let line = self.answers.next().ok_or("the peer ended")??;
+        Ok(serde_json::from_str(&line)?)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It waits for words that do not come; that it has ended already is as well.
+        let _ended = (self.child.kill(), self.child.wait());
+    }
+}
+
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+/// The peers' Python, installed where it is missing.
+fn python() -> Result<PathBuf, Failed> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers/venv");
+    std::fs::create_dir_all(&folder)?;
+    let output = Command::new("sh").arg(peers().join("python.sh")).arg(folder).args(PACKAGES).output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("no words").into());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim().into())
+}
+
+fn number(answer: &Value, member: &str) -> Result<f64, Failed> {
+    answer[member].as_f64().ok_or_else(|| format!("the peer's answer has no {member}").into())
+}
+
+/// That two numbers agree.
+fn same(what: &str, ours: f64, theirs: f64) -> Result<(), Failed> {
+    match (ours - theirs).abs() <= SAME * ours.abs().max(theirs.abs()) {
+        true => Ok(()),
+        false => Err(format!("{what}: {ours} is not the {theirs} of the peer").into()),
+    }
+}
+
+fn spread(values: &[f64]) -> Value {
+    json!({
+        "median_s": median(values),
+        "least_s": values.iter().copied().fold(f64::INFINITY, f64::min),
+        "most_s": values.iter().copied().fold(0.0, f64::max),
+    })
+}
+
+/// Name, unit and goal of each figure.
+const FIGURES: [(&str, &str, Goal); 3] = [
+    ("budget_vs_gtc", "ratio", Goal::AtLeast(5_000.0)),
+    ("budget_vs_numpy", "ratio", Goal::AtMost(5.0)),
+    ("monte_carlo_vs_numpy", "ratio", Goal::AtLeast(4.0)),
+];
+
+/// All three.
+pub fn measure(plan: Plan, folder: &Path) -> Result<Vec<Figure>, Failed> {
+    let python = match python() {
+        Ok(python) => python,
+        Err(error) => {
+            let reason = format!("the peers' Python: {error}");
+            return Ok(FIGURES.map(|(name, unit, goal)| Figure::missing(name, unit, goal, reason.clone())).into());
+        }
+    };
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join("scale-a.json");
+    std::fs::write(&file, serde_json::to_string(&Numbers::of_the_case())?)?;
+    let numbers: Numbers = serde_json::from_slice(&std::fs::read(&file)?)?;
+    let mut ours = numbers.prepared()?;
+    Ok(vec![
+        against_gtc(plan, &mut ours, &python, &file)?,
+        against_numpy(plan, &mut ours, &python, &file)?,
+        draws(plan, &ours, &python, &file)?,
+    ])
+}
+
+/// GTC adds with its own `sum`. Products added pair by pair, which GTC does not offer and its user may write, take a small
+/// part of that there: the detail has both, and the ratio that the second would give.
+fn against_gtc(plan: Plan, ours: &mut Ours, python: &Path, file: &Path) -> Result<Figure, Failed> {
+    let mut gtc = Peer::start(python, "gtc", file)?;
+    let check = gtc.ask("check")?;
+    let (first, _) = ours.budget()?;
+    same("value", first.value, number(&check, "value")?)?;
+    same("standard uncertainty", first.standard_uncertainty, number(&check, "u")?)?;
+    let components = check["components"].as_array().ok_or("the peer's answer has no components")?;
+    if components.len() != first.contributions.len() {
+        return Err(format!("{} components, not {}", components.len(), first.contributions.len()).into());
+    }
+    for ((theirs, ours), name) in components.iter().zip(&first.contributions).zip(ours.quantities.names().iter()) {
+        // GTC gives magnitudes.
+        same(name, ours.abs(), theirs.as_f64().ok_or("a component is no number")?.abs())?;
+    }
+    let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..plan.rounds() {
+        let turn = |peer: &mut Peer| number(&peer.ask("sum")?, "seconds");
+        if round % 2 == 0 {
+            theirs.push(turn(&mut gtc)?);
+            mine.push(ours.median(200)?);
+        } else {
+            mine.push(ours.median(200)?);
+            theirs.push(turn(&mut gtc)?);
+        }
+        eprintln!("  round {}: ours {:.1} µs, GTC {:.3} s", round + 1, mine[round] * 1e6, theirs[round]);
+    }
+    let pairwise: Result<Vec<f64>, Failed> =
+        (0..plan.rounds()).map(|_| number(&gtc.ask("pairwise")?, "seconds")).collect();
+    let pairwise = median(&pairwise?);
+    let ratios: Vec<f64> = theirs.iter().zip(&mine).map(|(theirs, mine)| theirs / mine).collect();
+    let detail = json!({
+        "case": "SCALE-A: 5,000 products, 10,000 inputs, 50 shared sources; all 10,050 lines of the budget",
+        "ours": spread(&mine), "gtc": spread(&theirs), "ratios": ratios, "packages": PACKAGES,
+        "gtc_adding": "GTC.function.sum", "gtc_pair_by_pair_s": pairwise,
+        "ratio_pair_by_pair": pairwise / median(&mine),
+        "timed": "from prepared inputs and model to value, uncertainty, contribution and share of every input",
+        "agree_to": SAME, "quick": plan.quick,
+    });
+    let (name, unit, goal) = FIGURES[0];
+    Ok(Figure::new(name, median(&ratios), unit, goal, detail))
+}
+
+fn against_numpy(plan: Plan, ours: &mut Ours, python: &Path, file: &Path) -> Result<Figure, Failed> {
+    let mut numpy = Peer::start(python, "numpy", file)?;
+    let (first, _) = ours.budget()?;
+    same("standard uncertainty", first.standard_uncertainty, number(&numpy.ask("100")?, "u")?)?;
+    let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..plan.rounds() {
+        let turn = |peer: &mut Peer| number(&peer.ask("1000")?, "seconds");
+        if round % 2 == 0 {
+            theirs.push(turn(&mut numpy)?);
+            mine.push(ours.median(1_000)?);
+        } else {
+            mine.push(ours.median(1_000)?);
+            theirs.push(turn(&mut numpy)?);
+        }
+        eprintln!("  round {}: ours {:.1} µs, numpy {:.1} µs", round + 1, mine[round] * 1e6, theirs[round] * 1e6);
+    }
+    let ratios: Vec<f64> = mine.iter().zip(&theirs).map(|(mine, theirs)| mine / theirs).collect();
+    let detail = json!({
+        "case": "SCALE-A", "ours": spread(&mine), "numpy": spread(&theirs), "ratios": ratios, "packages": PACKAGES,
+        "timed": "ours gives the whole budget, numpy the standard uncertainty alone", "agree_to": SAME,
+        "quick": plan.quick,
+    });
+    let (name, unit, goal) = FIGURES[1];
+    Ok(Figure::new(name, median(&ratios), unit, goal, detail))
+}
+
+fn draws(plan: Plan, ours: &Ours, python: &Path, file: &Path) -> Result<Figure, Failed> {
+    let count: usize = if plan.quick { 10_240 } else { 40_960 };
+    let mut numpy = Peer::start(python, "draws", file)?;
+    numpy.ask("512")?;
+    let (mut mine, mut theirs, mut piece) = (Vec::new(), Vec::new(), Value::Null);
+    let (mut here, mut there) = (Moments::default(), Moments::default());
+    for round in 0..plan.rounds() {
+        let mut turn = |peer: &mut Peer| -> Result<f64, Failed> {
+            let answer = peer.ask(&count.to_string())?;
+            there.add(count as f64, number(&answer, "mean")?, number(&answer, "u")?);
+            piece = answer["piece"].clone();
+            Ok(count as f64 / number(&answer, "seconds")?)
+        };
+        let mut run = || -> Result<f64, Failed> {
+            let seed = Seed::from_number(round as u64 + 1);
+            let settings = Settings { seed, threads: 1, ..Settings::default() };
+            let began = Instant::now();
+            let found = draw(&ours.model, &ours.quantities, &settings, count as u64)?;
+            let values = found.first().ok_or("no output")?;
+            let n = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / n;
+            let u = (values.iter().map(|y| (y - mean) * (y - mean)).sum::<f64>() / (n - 1.0)).sqrt();
+            let seconds = began.elapsed().as_secs_f64();
+            here.add(n, mean, u);
+            Ok(n / seconds)
+        };
+        if round % 2 == 0 {
+            theirs.push(turn(&mut numpy)?);
+            mine.push(run()?);
+        } else {
+            mine.push(run()?);
+            theirs.push(turn(&mut numpy)?);
+        }
+        eprintln!("  round {}: ours {:.0} draws/s, numpy {:.0} draws/s", round + 1, mine[round], theirs[round]);
+    }
+    // Two estimates of one mean, and of one standard deviation (of normal draws: u/√(2n)).
+    let (n, m) = (here.count, there.count);
+    let (mean, u) = (here.mean() - there.mean(), here.u() - there.u());
+    let of_mean = there.u() * (1.0 / n + 1.0 / m).sqrt();
+    let of_u = there.u() * (0.5 / n + 0.5 / m).sqrt();
+    if mean.abs() > APART * of_mean || u.abs() > APART * of_u {
+        let (ours, numpy) = ((here.mean(), here.u()), (there.mean(), there.u()));
+        return Err(format!("mean and u {ours:?} are not numpy's {numpy:?} within their own error").into());
+    }
+    let ratios: Vec<f64> = mine.iter().zip(&theirs).map(|(mine, theirs)| mine / theirs).collect();
+    let rates = |values: &[f64]| {
+        json!({
+            "median_draws_per_s": median(values),
+            "least_draws_per_s": values.iter().copied().fold(f64::INFINITY, f64::min),
+            "most_draws_per_s": values.iter().copied().fold(0.0, f64::max),
+        })
+    };
+    let detail = json!({
+        "case": "SCALE-A, 10,050 normal inputs a draw, one thread each", "draws_a_round": count,
+        "ours": rates(&mine), "numpy": rates(&theirs), "ratios": ratios, "packages": PACKAGES,
+        "numpy_draws_a_piece": piece, "mean": [here.mean(), there.mean()], "u": [here.u(), there.u()],
+        "quick": plan.quick,
+    });
+    let (name, unit, goal) = FIGURES[2];
+    Ok(Figure::new(name, median(&ratios), unit, goal, detail))
+}
+
+/// Mean and standard deviation over several runs.
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Moments {
+    fn add(&mut self, count: f64, mean: f64, u: f64) {
+        self.count += count;
+        self.sum += count * mean;
+        self.squares += (count - 1.0) * u * u;
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.count
+    }
+
+    /// Within the runs.
+    fn u(&self) -> f64 {
+        (self.squares / self.count).sqrt()
+    }
+}
+
+/// Flame graphs of both engines.
+pub fn profile(plan: Plan) -> Result<(), Failed> {
+    let mut ours = Numbers::of_the_case().prepared()?;
+    crate::profile::record("budget", || {
+        let began = Instant::now();
+        while began.elapsed() < plan.side() {
+            ours.budget()?;
+        }
+        Ok(())
+    })?;
+    let ours = Numbers::of_the_case().prepared()?;
+    crate::profile::record("monte-carlo", || {
+        let settings = Settings { threads: 1, ..Settings::default() };
+        let began = Instant::now();
+        while began.elapsed() < plan.side() {
+            std::hint::black_box(draw(&ours.model, &ours.quantities, &settings, 4_096)?);
+        }
+        Ok(())
+    })
+}

@@ -231,13 +231,10 @@ mod tests {
             for p in 0..6 {
                 let best = (p..6).max_by(|a, b| dense[*a][p].abs().total_cmp(&dense[*b][p].abs())).unwrap();
                 dense.swap(p, best);
-                for i in 0..6 {
-                    if i != p {
-                        let factor = dense[i][p] / dense[p][p];
-                        for j in p..7 {
-                            dense[i][j] -= factor * dense[p][j];
-                        }
-                    }
+                let pivot = dense[p];
+                for (_, row) in dense.iter_mut().enumerate().filter(|(i, _)| *i != p) {
+                    let factor = row[p] / pivot[p];
+                    row.iter_mut().zip(&pivot).skip(p).for_each(|(entry, above)| *entry -= factor * above);
                 }
             }
             let scale = base.iter().fold(1.0f64, |m, v| m.max(v.abs()));

@@ -94,10 +94,14 @@ pub(crate) fn read(text: &str, columns: &[&'static str]) -> Result<Vec<Row>, Tab
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let mut records = reader.records();
-    let line = |error: csv::Error| TableError::Text {
-        line: error.position().map_or(0, csv::Position::line),
-        problem: error.to_string(),
+    // The reader places a record before the empty lines that it passes over, and after CRLF on the line feed.
+    let line_of = |position: &csv::Position| {
+        let rest = text.as_bytes().get(position.byte() as usize..).unwrap_or_default();
+        let passed = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n');
+        position.line() + passed.count() as u64
     };
+    let line =
+        |error: csv::Error| TableError::Text { line: error.position().map_or(0, line_of), problem: error.to_string() };
     let names = match records.next() {
         None => Vec::new(),
         Some(names) => names.map_err(line)?.iter().map(|name| name.to_lowercase().replace(['_', ' '], "-")).collect(),
@@ -125,7 +129,7 @@ pub(crate) fn read(text: &str, columns: &[&'static str]) -> Result<Vec<Row>, Tab
         let broken = (record.len() != names.len())
             .then(|| format!("has {}, the first line {}", fields(record.len()), fields(names.len())));
         let cells = names.iter().cloned().zip(record.iter().map(str::to_owned)).filter(|(_, cell)| !cell.is_empty());
-        rows.push(Row { line: record.position().map_or(0, csv::Position::line), cells: cells.collect(), broken });
+        rows.push(Row { line: record.position().map_or(0, line_of), cells: cells.collect(), broken });
     }
     if rows.is_empty() { Err(TableError::NoRows) } else { Ok(rows) }
 }

@@ -174,7 +174,7 @@ fn a_certificate_is_understood_without_a_server() {
     let desk = Desk::new();
     desk.write("dcc.xml", ISSUED);
     let wanted = [
-        "Certificate    EM-2026-0417",
+        "Certificate    Z-2026-0417",
         "Schema         DCC 3.3.0",
         "Signature      none",
         "Laboratory     Example Calibration Laboratory",
@@ -184,7 +184,7 @@ fn a_certificate_is_understood_without_a_server() {
     ];
     desk.shows("calibrations read ./dcc.xml", &wanted);
     let shown = desk.json("calibrations read ./dcc.xml --serial-number EM-000123");
-    assert_eq!(shown["certificate"]["core"]["unique_identifier"], "EM-2026-0417");
+    assert_eq!(shown["certificate"]["core"]["unique_identifier"], "Z-2026-0417");
     assert_eq!(shown["meters"][0]["calibration"]["as_left"][0]["error_percent"], "-0.11");
     // A meter that it is not for is said in place of results.
     let answer = desk.run("calibrations read ./dcc.xml --serial-number other");

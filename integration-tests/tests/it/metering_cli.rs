@@ -90,7 +90,7 @@ async fn a_certificate_goes_with_the_evidence() {
     desk.write("dcc.xml", ISSUED);
     let import = ["calibrations", "import", "dcc.xml", "--instrument", &meter];
     let made = desk.json(&import);
-    assert_eq!(made["name"], format!("{meter}/calibrations/em-2026-0417"));
+    assert_eq!(made["name"], format!("{meter}/calibrations/z-2026-0417"));
     assert_eq!(made["calibration"]["points"][0]["errorPercent"], "-0.11");
     let error = desk.refused("connection.toml", &import, "ALREADY_EXISTS");
     assert_eq!(error["remedy"], "the name is taken: choose another, or read what is there");
@@ -107,7 +107,7 @@ async fn a_certificate_goes_with_the_evidence() {
             .map(|all| all.iter().map(|c| c["calibration"]["source"].clone()).collect::<Vec<_>>())
     };
     assert_eq!(sources(&listed).map(|all| all.len()), Some(2));
-    let name = format!("{meter}/calibrations/em-2026-0417");
+    let name = format!("{meter}/calibrations/z-2026-0417");
     desk.done(&["calibrations", "file", &name, "--out", "back.xml"]);
     assert_eq!(fs::read(desk.path("back.xml")).expect("a file"), ISSUED);
     let inspect =
@@ -122,7 +122,7 @@ async fn a_certificate_goes_with_the_evidence() {
     desk.done(&["evidence", "export", "--site", SITE, "--period", period, "--instrument", &meter, "--out", "m.tar"]);
     let checked = desk.json(&["evidence", "check", "m.tar"]);
     assert_eq!((&checked["instrument"], &checked["calibrations"]), (&Value::from(meter.as_str()), &Value::from(2)));
-    assert_eq!(checked["certificates"][0]["certificateId"], "EM-2026-0417");
+    assert_eq!(checked["certificates"][0]["certificateId"], "Z-2026-0417");
     assert_eq!(checked["certificates"][0]["namesAccreditation"], true);
 
     // A meter that the certificate is not for.

@@ -173,7 +173,8 @@ fn between_two_states_nothing_is_missing() {
     }
     // A difference across the edge counts by what of it lies in the period.
     let late = Period { start: time("2023-03-01T02:00:00Z"), end: time("2023-03-01T20:00:00Z") };
-    let found: Consumption<Electricity> = consumption(&states(values(&inside)), &late, rules(GapRule::Refuse)).unwrap();
+    let split = Rules { edge: EdgeRule::Proportional, ..rules(GapRule::Refuse) };
+    let found: Consumption<Electricity> = consumption(&states(values(&inside)), &late, split).unwrap();
     assert_eq!((found.spanned_secs, found.missing_secs), (18 * 3_600, 0));
 }
 

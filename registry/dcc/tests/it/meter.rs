@@ -33,7 +33,7 @@ fn the_template_is_valid_against_the_schema() {
 
 const TEMPLATE: &str = include_str!("../../template/electricity-meter.xml");
 /// What the template says that no certificate may, and what a laboratory put there.
-const REPLACED: &[(&str, &str)] = &[("TEMPLATE-EM-0001", "EM-2026-0417"), ("X-K-00000-00-00", "D-K-99999-01-00")];
+const REPLACED: &[(&str, &str)] = &[("TEMPLATE-EM-0001", "Z-2026-0417"), ("X-K-00000-00-00", "D-K-99999-01-00")];
 
 /// The template without what stands between these, inclusive.
 fn without(text: &str, from: &str, to: &str) -> String {
@@ -63,7 +63,7 @@ fn a_template_is_no_certificate() {
     // What is left is the certificate that other tests use.
     assert_eq!(without(&edited, "<!--", "-->\n"), ISSUED);
     assert_eq!(dcc::read(ISSUED.as_bytes()).unwrap().template_marks, Vec::<String>::new());
-    for mark in [("EM-2026-0417", "template-1"), ("<dcc:statements>", "<dcc:statements>")] {
+    for mark in [("Z-2026-0417", "template-1"), ("<dcc:statements>", "<dcc:statements>")] {
         let text = match mark.0.starts_with('<') {
             true => TEMPLATE.replace(REPLACED[0].0, REPLACED[0].1).replace(REPLACED[1].0, REPLACED[1].1),
             false => ISSUED.replace(mark.0, mark.1),
@@ -75,7 +75,7 @@ fn a_template_is_no_certificate() {
 #[test]
 fn points_of_a_certificate() {
     let read = points(&[]).unwrap();
-    assert_eq!(read.certificate, "EM-2026-0417");
+    assert_eq!(read.certificate, "Z-2026-0417");
     assert_eq!(read.laboratory, "Example Calibration Laboratory");
     assert_eq!(read.laboratory_code.as_deref(), Some("D-K-99999-01-00"));
     assert_eq!((read.begin.to_string(), read.end.to_string()), ("2026-03-04".to_owned(), "2026-03-05".to_owned()));

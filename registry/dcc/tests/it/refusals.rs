@@ -13,12 +13,12 @@ fn entities_are_never_expanded_or_fetched() {
     let external = "<!DOCTYPE dcc [<!ENTITY a SYSTEM \"file:///etc/passwd\">]>";
     let outside = "<!DOCTYPE dcc SYSTEM \"https://example.org/dcc.dtd\">";
     for declaration in [bomb, external, outside, "<!DOCTYPE dcc>", "<!-- x -->\n<?x y?><!DOCTYPE dcc>"] {
-        let text = edited(&[(HEAD, &[HEAD, "\n", declaration].concat()), ("EM-2026-0417", "&c;")]);
+        let text = edited(&[(HEAD, &[HEAD, "\n", declaration].concat()), ("Z-2026-0417", "&c;")]);
         let refused = read(&text);
         assert!(matches!(refused, Err(DccError::DocumentType { line: 2 | 3 })), "{declaration}: {refused:?}");
     }
     // An entity without its declaration, and a declaration in the wrong place, are not well-formed.
-    for text in [edited(&[("EM-2026-0417", "&c;")]), edited(&[("<dcc:coreData>", "<!DOCTYPE x><dcc:coreData>")])] {
+    for text in [edited(&[("Z-2026-0417", "&c;")]), edited(&[("<dcc:coreData>", "<!DOCTYPE x><dcc:coreData>")])] {
         let refused = read(&text);
         assert!(matches!(refused, Err(DccError::NotWellFormed { .. } | DccError::DocumentType { .. })), "{refused:?}");
     }
@@ -87,7 +87,7 @@ fn unknown_elements_attributes_and_texts_are_named_with_their_line() {
     assert!(matches!(foreign, Err(DccError::UnknownElement { element, .. }) if element == "{urn:x}y"));
     let wrong_namespace = read(&edited(&[("<si:unit>\\one</si:unit>", "<dcc:unit>\\one</dcc:unit>")]));
     assert!(matches!(wrong_namespace, Err(DccError::UnknownElement { element, .. }) if element == "unit"));
-    let inside_a_leaf = read(&edited(&[("EM-2026-0417", "<dcc:b>1</dcc:b>")]));
+    let inside_a_leaf = read(&edited(&[("Z-2026-0417", "<dcc:b>1</dcc:b>")]));
     assert!(matches!(inside_a_leaf, Err(DccError::UnknownElement { element, .. }) if element == "b"));
     let attribute = read(&edited(&[("<dcc:item id=\"meter\">", "<dcc:item id=\"meter\" colour=\"red\">")]));
     assert!(matches!(attribute, Err(DccError::UnknownAttribute { attribute, .. }) if attribute == "colour"));
@@ -95,9 +95,9 @@ fn unknown_elements_attributes_and_texts_are_named_with_their_line() {
     assert!(matches!(stray, Err(DccError::StrayText { text, .. }) if text == "stray"));
     let twice = read(&edited(&[("<dcc:model>EM-05S</dcc:model>", "<dcc:model>a</dcc:model><dcc:model>b</dcc:model>")]));
     assert!(matches!(twice, Err(DccError::Repeated { element, .. }) if element == "model"));
-    let missing = read(&edited(&[("<dcc:uniqueIdentifier>EM-2026-0417</dcc:uniqueIdentifier>", "")]));
+    let missing = read(&edited(&[("<dcc:uniqueIdentifier>Z-2026-0417</dcc:uniqueIdentifier>", "")]));
     assert!(matches!(missing, Err(DccError::Missing { element, .. }) if element == "uniqueIdentifier"));
-    let empty = read(&edited(&[("EM-2026-0417", " ")]));
+    let empty = read(&edited(&[("Z-2026-0417", " ")]));
     assert!(matches!(empty, Err(DccError::Value { expected: "a text that says something", .. })));
     let repeated =
         read(&edited(&[("<dcc:measurementResult refId=\"meter\">", "<dcc:measurementResult id=\"meter\">")]));

@@ -1,7 +1,12 @@
 //! `touchctl footprints` as an exporter, a reviewer or a script meets it.
 
+#[path = "../../../integration-tests/src/cement.rs"]
+mod cement;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+use metering::write_archive;
 
 use serde_json::Value;
 use touchctl::{DONE, FAILED, Surroundings, USAGE, run_in};
@@ -31,7 +36,7 @@ fn here() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
 }
 
-fn cement() -> String {
+fn cement_toml() -> String {
     std::fs::read_to_string(here().join("../../registry/footprint/examples/cement.toml")).unwrap()
 }
 
@@ -44,7 +49,7 @@ fn write(folder: &Path, name: &str, text: &str) -> String {
 #[test]
 fn computed_written_recomputed_explained() {
     let folder = tempfile::tempdir().unwrap();
-    let plant = write(folder.path(), "cement.toml", &cement());
+    let plant = write(folder.path(), "cement.toml", &cement_toml());
     let out = folder.path().join("out");
     let svg = folder.path().join("cement.svg");
     let made =
@@ -54,7 +59,7 @@ fn computed_written_recomputed_explained() {
         assert!(made.out.contains(part), "{part} not in {}", made.out);
     }
     assert!(std::fs::read_to_string(&svg).unwrap().contains("Portland Cement"));
-    assert_eq!(std::fs::read_to_string(out.join("plant.toml")).unwrap(), cement());
+    assert_eq!(std::fs::read_to_string(out.join("plant.toml")).unwrap(), cement_toml());
     let statement = out.join("statement-1.json");
     let statement = statement.to_str().unwrap();
 
@@ -77,7 +82,7 @@ fn computed_written_recomputed_explained() {
     std::fs::remove_file(&plant).unwrap();
     let missing = touchctl(&["recompute", &alone, "--json"]);
     assert_eq!(missing.json()["error"]["reason"], "PLANT_FILE_MISSING");
-    let other = write(folder.path(), "other.toml", &cement().replace("value = 95", "value = 96"));
+    let other = write(folder.path(), "other.toml", &cement_toml().replace("value = 95", "value = 96"));
     let wrong = touchctl(&["recompute", &alone, "--plant", &other, "--json"]);
     assert_eq!(wrong.json()["error"]["reason"], "OTHER_PLANT_FILE");
 
@@ -134,22 +139,22 @@ fn worked_examples_as_they_are() {
 #[test]
 fn what_is_wrong_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let bad = cement().replacen("unit = \"tCO2/TJ\"", "unit = \"tCO2/MWh\"", 1);
+    let bad = cement_toml().replacen("unit = \"tCO2/TJ\"", "unit = \"tCO2/MWh\"", 1);
     let ran = touchctl(&["compute", "--plant", &write(folder.path(), "bad.toml", &bad), "--json"]);
     assert_eq!(ran.code, FAILED);
     assert_eq!(ran.json()["error"]["reason"], "PLANT_FILE_INVALID");
     assert_eq!(ran.json()["error"]["field"], "stream[1].emission_factor.unit");
-    let empty = cement().replacen("value = 1321052.6315789474", "value = 0", 1);
+    let empty = cement_toml().replacen("value = 1321052.6315789474", "value = 0", 1);
     let ran = touchctl(&["compute", "--plant", &write(folder.path(), "empty.toml", &empty), "--json"]);
     assert_eq!(ran.json()["error"]["reason"], "NO_PRODUCTION");
-    let metered = cement().replacen(
+    let metered = cement_toml().replacen(
         "amount = { value = 193864.47368421053, unit = \"MWh\" }",
         "amount = { instrument = \"organizations/example/sites/cement-works/instruments/m\" }",
         1,
     );
     let ran = touchctl(&["compute", "--plant", &write(folder.path(), "metered.toml", &metered), "--json"]);
     assert_eq!(ran.json()["error"]["reason"], "EVIDENCE_INCOMPLETE");
-    let plant = write(folder.path(), "plant.toml", &cement());
+    let plant = write(folder.path(), "plant.toml", &cement_toml());
     let ran = touchctl(&["explain", &plant, "--json"]);
     assert_eq!(ran.json()["error"]["reason"], "STATEMENT_INVALID");
     assert_eq!(touchctl(&["compute"]).code, USAGE);
@@ -158,4 +163,45 @@ fn what_is_wrong_is_named() {
     let out = folder.path().to_str().unwrap();
     let ran = touchctl(&["compute", "--plant", &plant, "--out", out, "--json"]);
     assert_eq!(ran.json()["error"]["reason"], "FILE_EXISTS");
+}
+
+/// A year of metered evidence in an archive: the published figures, from instruments this time, and again to the same
+/// bytes; from other evidence the first difference is named.
+#[test]
+fn evidence_from_an_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let generated = cement::generate("exporter", "works");
+    let archive = |name: &str, evidence: &record::evidence::Evidence| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, write_archive(evidence, None, None, &[])).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let whole = archive("year.tar", &generated.evidence());
+    let plant = write(folder.path(), "plant.toml", &cement::plant_toml("exporter", "works"));
+    let out = folder.path().join("out");
+    let made =
+        touchctl(&["compute", "--plant", &plant, "--evidence", &whole, "--out", out.to_str().unwrap(), "--json"]);
+    assert_eq!(made.code, DONE, "{}", made.out);
+    let answer = made.json();
+    let product = &answer["products"][0];
+    assert_eq!(product["statement"]["direct"]["value"], cement::PUBLISHED_DIRECT);
+    assert_eq!(product["statement"]["indirect"]["value"], cement::PUBLISHED_INDIRECT);
+    assert!(product["expanded_uncertainty"].as_f64().unwrap() > 0.0);
+    let first = product["improve_first"][0]["standard_uncertainty_without"].as_f64().unwrap();
+    let u: f64 = product["statement"]["total"]["standardUncertainty"].as_str().unwrap().parse().unwrap();
+    assert!(first < u, "{first} {u}");
+
+    let statement = out.join("statement-1.json");
+    let statement = statement.to_str().unwrap();
+    let again = touchctl(&["recompute", statement, "--evidence", &whole]);
+    assert_eq!((again.code, again.out.contains("the same bytes")), (DONE, true), "{}{}", again.out, again.err);
+    // Without the evidence there is no figure; with other evidence it is another one.
+    let without = touchctl(&["recompute", statement, "--json"]);
+    assert_eq!(without.code, FAILED);
+    assert!(without.json()["problem"].as_str().unwrap().contains("raw-meal"), "{}", without.out);
+    let mut other = generated.evidence();
+    other.analyses.pop();
+    let found = touchctl(&["recompute", statement, "--evidence", &archive("other.tar", &other), "--json"]);
+    assert_eq!((found.code, found.json()["same"].as_bool()), (FAILED, Some(false)));
+    assert!(found.json()["first_difference"]["path"].is_string(), "{}", found.out);
 }

@@ -358,10 +358,11 @@ impl Reader<'_> {
                 let found = table.find(country, cn_code, variant.as_deref(), year);
                 let found = found.map_err(|source| refuse(Some(source)))?;
                 self.took_from("cbam-default-values", table.digest);
-                // The mark-up of the year is on the total; each part carries it in proportion.
+                // What is declared is the total with the mark-up of the year. The table rounds its parts apart, so that
+                // they need not add up to it: each carries its share of it.
                 let number = |value: &Option<quantity::Decimal>| value.as_ref().map_or(0.0, quantity::Decimal::to_f64);
-                let total = number(&found.value.total);
-                let mark_up = if total == 0.0 { 1.0 } else { found.with_mark_up.to_f64() / total };
+                let parts = number(&found.value.direct) + number(&found.value.indirect);
+                let mark_up = if parts == 0.0 { 0.0 } else { found.with_mark_up.to_f64() / parts };
                 let see = |value| Measured::exact(Co2ePerMass::from_base(number(value) * mark_up));
                 let data = Data::not_measured(Basis::Default);
                 Ok(vec![

@@ -101,8 +101,18 @@ pub enum FootprintError {
         /// What stands in the way, and the remedy.
         source: FactorError,
     },
+    /// A kind of factor that is not known.
+    #[error("{path}: there is no kind of factor {found:?}; a figure like this one is plainly {known}")]
+    FactorKind {
+        /// Stream, process or precursor, and the figure.
+        path: String,
+        /// Kind found.
+        found: String,
+        /// Kinds that fit without being named.
+        known: String,
+    },
     /// There is no default value for a precursor, or no table of them was given.
-    #[error("precursor {precursor:?}: {}", source.as_ref().map_or_else(|| "a default value is wanted and no table of default values was given; name its file".to_owned(), ToString::to_string))]
+    #[error("precursor {precursor:?}: {}", source.as_ref().map_or_else(|| "it takes a default value, and no table of default values was given; touchctl footprints takes one with --defaults".to_owned(), ToString::to_string))]
     DefaultValue {
         /// Precursor.
         precursor: String,
@@ -221,6 +231,7 @@ impl FootprintError {
             FootprintError::NoProduction { .. } => "NO_PRODUCTION",
             FootprintError::Share { .. } => "SHARE_OUT_OF_RANGE",
             FootprintError::Allocation { .. } | FootprintError::Shares { .. } => "ALLOCATION",
+            FootprintError::FactorKind { .. } => "FACTOR_UNFIT",
             FootprintError::AnodeEffects { .. } => "ANODE_EFFECTS",
             FootprintError::DefaultValue { .. } => "DEFAULT_VALUE_MISSING",
             FootprintError::FunctionalUnit { .. } => "FUNCTIONAL_UNIT",
@@ -239,6 +250,7 @@ impl FootprintError {
             FootprintError::Metering { path, .. }
             | FootprintError::Quantity { path, .. }
             | FootprintError::Factor { path, .. }
+            | FootprintError::FactorKind { path, .. }
             | FootprintError::WrongSource { path, .. }
             | FootprintError::CalorificValue { path }
             | FootprintError::Share { path, .. }

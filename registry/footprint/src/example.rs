@@ -25,6 +25,8 @@ pub struct WorkedExample {
     pub plant_toml: String,
     /// Members that carry no figure the plant needs, and were not read.
     pub not_read: Vec<String>,
+    /// What the file leaves out and the template has one value for, with the value taken.
+    pub assumed: Vec<String>,
 }
 
 /// Why a file gives no example.
@@ -97,14 +99,15 @@ impl WorkedExample {
             (None, _) => return Err(none),
         };
         let example = number.checked_sub(1).and_then(|place| examples.get(place)).ok_or(none)?;
-        let mut writer = Writer { text: String::new(), not_read: Vec::new() };
+        let mut writer = Writer { text: String::new(), not_read: Vec::new(), assumed: Vec::new() };
         let root = Members::of(example, format!("examples[{}]", number - 1))?;
         let title = match root.text("file")? {
             Some(title) => title,
             None => format!("example {number}"),
         };
         writer.plant(&root, number, &title)?;
-        Ok(WorkedExample { number, title, plant_toml: writer.text, not_read: writer.not_read })
+        let Writer { text: plant_toml, not_read, assumed } = writer;
+        Ok(WorkedExample { number, title, plant_toml, not_read, assumed })
     }
 }
 
@@ -211,12 +214,22 @@ const BIOMASS: &[&str] = &["biomass_pct", "biomass_fraction_pct", "biomass_share
 struct Writer {
     text: String,
     not_read: Vec<String>,
+    assumed: Vec<String>,
 }
 
 impl Writer {
     fn line(&mut self, line: impl AsRef<str>) {
         self.text.push_str(line.as_ref());
         self.text.push('\n');
+    }
+
+    /// A unit, or the one that the template's column has.
+    fn unit(&mut self, members: &Members, key: &str, usual: &str) -> Result<String, ExampleError> {
+        if let Some(unit) = members.text(key)? {
+            return Ok(unit);
+        }
+        self.assumed.push(format!("{}: {usual}", members.at(key)));
+        Ok(usual.to_owned())
     }
 
     fn note(&mut self, members: &Members, known: &[&str]) {
@@ -270,12 +283,9 @@ impl Writer {
     }
 
     fn period(&mut self, root: &Members) -> Result<(), ExampleError> {
-        let days = match root.get("reporting_period") {
-            // The days of the file that the shape comes from.
-            None => vec!["2023-01-01".to_owned(), "2023-12-31".to_owned()],
-            Some(value) => serde_json::from_value(value.clone())
-                .map_err(|_| root.wrong("reporting_period", "must be [first day, last day]"))?,
-        };
+        let stated = root.get("reporting_period").ok_or_else(|| root.wrong("reporting_period", "is missing"))?;
+        let days: Result<Vec<String>, _> = serde_json::from_value(stated.clone());
+        let days = days.map_err(|_| root.wrong("reporting_period", "must be [first day, last day]"))?;
         let day = |text: &str| text.get(..10).unwrap_or(text).parse::<Date>().ok();
         let ends = match &days[..] {
             [first, last] => day(first).zip(day(last).and_then(|last| last.tomorrow().ok())),
@@ -313,17 +323,17 @@ impl Writer {
             None => none,
         };
         let fossil = 1.0 - of_one(biomass, 0.0);
-        let unit = stream.text("unit")?.unwrap_or_else(|| "t".to_owned());
+        let unit = self.unit(stream, "unit", "t")?;
         let computed = if method.contains("combustion") {
             let (activity, ef) = (stream.needed("activity_data")?, stream.needed("ef")?);
             let oxidation = stream.share(OXIDATION)?;
             lines.push("method = \"combustion\"".to_owned());
             lines.push(format!("activity = {}", figure(stream, "activity_data", activity, &unit)?));
-            let ef_unit = stream.text("ef_unit")?.unwrap_or_else(|| "tCO2/TJ".to_owned());
+            let ef_unit = self.unit(stream, "ef_unit", "tCO2/TJ")?;
             let heat = match stream.number("ncv")? {
                 None => activity,
                 Some(ncv) => {
-                    let ncv_unit = stream.text("ncv_unit")?.unwrap_or_else(|| "GJ/t".to_owned());
+                    let ncv_unit = self.unit(stream, "ncv_unit", "GJ/t")?;
                     lines.push(format!("net_calorific_value = {}", figure(stream, "ncv", ncv, &ncv_unit)?));
                     activity * ncv / 1000.0
                 }
@@ -334,7 +344,7 @@ impl Writer {
         } else if method.contains("process") {
             let (activity, ef) = (stream.needed("activity_data")?, stream.needed("ef")?);
             let conversion = stream.share(CONVERSION)?;
-            let ef_unit = stream.text("ef_unit")?.unwrap_or_else(|| "tCO2/t".to_owned());
+            let ef_unit = self.unit(stream, "ef_unit", "tCO2/t")?;
             lines.push("method = \"process\"".to_owned());
             lines.push(format!("activity = {}", figure(stream, "activity_data", activity, &unit)?));
             lines.push(format!("emission_factor = {}", figure(stream, "ef", ef, &ef_unit)?));
@@ -342,7 +352,7 @@ impl Writer {
             Some(activity * ef * of_one(conversion, 1.0) * fossil)
         } else if method.contains("balance") {
             let (activity, content) = (stream.needed("activity_data")?, stream.needed("carbon_content")?);
-            let cc_unit = stream.text("cc_unit")?.unwrap_or_else(|| "tC/t".to_owned());
+            let cc_unit = self.unit(stream, "cc_unit", "tC/t")?;
             lines.push("method = \"mass-balance\"".to_owned());
             lines.push(format!("activity = {}", figure(stream, "activity_data", activity, &unit)?));
             lines.push(format!("carbon_content = {}", figure(stream, "carbon_content", content, &cc_unit)?));
@@ -501,6 +511,9 @@ impl Writer {
             let process = process.ok_or_else(|| product.wrong("process", "is missing"))?;
             let code: String = product.text("cn_code")?.unwrap_or_default();
             let digits: String = code.chars().filter(char::is_ascii_digit).collect();
+            if digits.len() < 8 {
+                self.assumed.push(format!("{}: {digits:0<8}", product.at("cn_code")));
+            }
             let mut name = product.text("product")?.unwrap_or_else(|| process.clone());
             if names.contains(&name) {
                 let _ = write!(name, " ({})", names.len() + 1);

@@ -158,10 +158,11 @@ pub struct Change {
     pub value: f64,
 }
 
-type Key<'a> = (&'a str, &'a str, &'a str, u8, &'a str, Origin);
+/// Process, stage, source, gas and origin: what tells the rows of a statement apart.
+type Key<'a> = (&'a str, &'a str, &'a str, &'a str, Origin);
 
 fn key(row: &BreakdownRow) -> Key<'_> {
-    (&row.process, stage(row.stage), &row.source, row.stage as u8, &row.gas, row.origin)
+    (&row.process, stage(row.stage), &row.source, &row.gas, row.origin)
 }
 
 /// The difference between the totals of two statements by cause, largest first; the parts add up to it.
@@ -177,7 +178,7 @@ pub fn difference(before: &FootprintStatement, after: &FootprintStatement) -> Ve
     }
     let sets = [before, after].map(|statement| statement.method.gwp_set.parse::<GwpSet>().ok());
     let mut changes = Vec::new();
-    for ((process, _, source, _, gas, _), found) in rows {
+    for ((process, _, source, gas, _), found) in rows {
         let supplied =
             found.iter().flatten().any(|row| matches!(row.stage, Stage::PrecursorDirect | Stage::PrecursorElectricity));
         let mut add = |cause: Cause, value: f64| {

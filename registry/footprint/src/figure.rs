@@ -208,10 +208,10 @@ impl Reader<'_> {
         let named = set.factors().iter().find(|factor| factor.id == used.id);
         let named = named.ok_or_else(unknown).map_err(wrap)?;
         let kind = match &used.kind {
-            Some(name) => FactorKind::find(name).ok_or_else(|| FootprintError::WrongSource {
+            Some(name) => FactorKind::find(name).ok_or_else(|| FootprintError::FactorKind {
                 path: path.to_owned(),
-                expected: K::NAME,
-                from: "a kind of factor that is not known",
+                found: name.clone(),
+                known: kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
             })?,
             None if kinds.contains(&named.kind) => named.kind,
             None => kinds[0],

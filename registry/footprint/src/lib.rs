@@ -27,6 +27,5 @@ pub use explain::{
 };
 pub use figure::Sources;
 pub use method::{Method, MethodError};
-pub use network::{Network, NotProductive};
 pub use recompute::{FirstDifference, RecomputeError, recompute};
 pub use statement::{compute, compute_all, compute_product};

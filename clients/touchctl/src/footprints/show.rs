@@ -31,6 +31,8 @@ struct Answer<'a> {
     file: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     not_read: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    assumed: &'a [String],
     method: &'a str,
     products: Vec<ProductAnswer<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -97,6 +99,9 @@ impl Computed<'_> {
             for path in &example.not_read {
                 row(out, "Not read", &clean(path))?;
             }
+            for taken in &example.assumed {
+                row(out, "Assumed", &clean(taken))?;
+            }
             writeln!(out)?;
         }
         for statement in self.statements {
@@ -113,6 +118,7 @@ impl Computed<'_> {
             example: self.example.map(|example| example.number),
             file: self.example.map(|example| example.title.as_str()),
             not_read: self.example.map_or(&[], |example| &example.not_read),
+            assumed: self.example.map_or(&[], |example| &example.assumed),
             method: self.statements.first().map_or("", |statement| statement.method.id.as_str()),
             products: self.statements.iter().map(product).collect(),
             written: self.written.iter().map(|path| path.display().to_string()).collect(),

@@ -12,7 +12,7 @@ mod explain;
 pub mod factors;
 mod figure;
 pub mod method;
-mod network;
+pub mod network;
 pub mod publish;
 mod recompute;
 mod site;

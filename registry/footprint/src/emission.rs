@@ -15,6 +15,7 @@ use uncertainty::{Measured, SourceId, Uncertain};
 
 use crate::error::FootprintError;
 use crate::figure::{Data, Figure, Reader};
+use crate::fitness::Fitness;
 
 /// Emissions of one gas from one source, in the period.
 #[derive(Clone)]
@@ -47,6 +48,14 @@ enum Fuel {
     NormalVolume(Measured<NormalVolume>),
 }
 
+/// An activity by its factor.
+struct Emitted {
+    co2e: Measured<Co2e>,
+    gas: Option<Gas>,
+    /// What the factor rests on.
+    factor: Data,
+}
+
 impl Reader<'_> {
     /// The emissions of a stream (Implementing Regulation (EU) 2023/1773, Annex III, B.3).
     pub fn stream(&self, stream: &Stream) -> Result<Vec<Emission>, FootprintError> {
@@ -71,16 +80,18 @@ impl Reader<'_> {
                 biomass_share,
             } => {
                 let (fuel, used, data) = self.fuel(&at, activity, net_calorific_value.as_ref())?;
-                let (mut co2, gas) = self.burnt(&fuel, &at("emission factor"), emission_factor)?;
+                let Emitted { co2e: mut co2, gas, factor } =
+                    self.burnt(&fuel, &at("emission factor"), emission_factor)?;
                 if let Some(input) = oxidation_factor {
                     let share = self.share(&at("oxidation factor"), input, Some(Property::OxidationFactor))?;
                     co2 = &co2 * &share;
                 }
-                let carbon = emission(gas, co2, Some(used), data);
+                let carbon = emission(gas, co2, Some(used), data.times(&factor));
                 let mut found = self.without_biomass(&at, carbon, biomass_share.as_ref())?;
                 for (i, other) in other_gases.iter().enumerate() {
-                    let (co2e, gas) = self.burnt(&fuel, &at(&format!("other gas {}", i + 1)), other)?;
-                    found.push(emission(gas, co2e, Some(used), data));
+                    let Emitted { co2e, gas, factor } =
+                        self.burnt(&fuel, &at(&format!("other gas {}", i + 1)), other)?;
+                    found.push(emission(gas, co2e, Some(used), data.times(&factor)));
                 }
                 Ok(found)
             }
@@ -92,7 +103,8 @@ impl Reader<'_> {
                 if let Some(input) = conversion_factor {
                     co2e = &co2e * &self.share(&at("conversion factor"), input, None)?;
                 }
-                let carbon = emission(factor.gas, co2e, Some(base(&activity.quantity)), activity.data);
+                let data = activity.data.times(&factor.data);
+                let carbon = emission(factor.gas, co2e, Some(base(&activity.quantity)), data);
                 self.without_biomass(&at, carbon, biomass_share.as_ref())
             }
             StreamKind::MassBalance { activity, carbon_content, biomass_share } => {
@@ -102,7 +114,8 @@ impl Reader<'_> {
                 let carbon: Measured<Carbon> = &activity.quantity * &content.quantity;
                 let per_carbon = Co2PerCarbon::from_base(self.method.co2_per_carbon.to_f64());
                 let co2e = (&carbon * &Measured::exact(per_carbon)).co2e(self.method.gwp_set);
-                let carbon = emission(Some(Gas::Co2), co2e, Some(base(&activity.quantity)), activity.data);
+                let data = activity.data.times(&content.data);
+                let carbon = emission(Some(Gas::Co2), co2e, Some(base(&activity.quantity)), data);
                 self.without_biomass(&at, carbon, biomass_share.as_ref())
             }
             StreamKind::Measured { emissions, biomass_share } => {
@@ -126,7 +139,8 @@ impl Reader<'_> {
                 let moved: Figure<MassDistance> = self.figure(&at("activity"), activity, None)?;
                 let factor: Figure<Co2ePerMassDistance> = self.figure(&at("emission factor"), emission_factor, None)?;
                 let co2e = &moved.quantity * &factor.quantity;
-                Ok(vec![emission(factor.gas, co2e, Some(base(&moved.quantity)), moved.data)])
+                let data = moved.data.times(&factor.data);
+                Ok(vec![emission(factor.gas, co2e, Some(base(&moved.quantity)), data)])
             }
         }
     }
@@ -175,7 +189,8 @@ impl Reader<'_> {
                 };
                 let calorific: Figure<EnergyPerNormalVolume> =
                     self.figure(&at("net calorific value"), calorific, property)?;
-                Ok((Fuel::Energy(&volume.quantity * &calorific.quantity), used, volume.data))
+                let energy = Fuel::Energy(&volume.quantity * &calorific.quantity);
+                Ok((energy, used, volume.data.times(&calorific.data)))
             }
             (KindName::Volume, None) => {
                 let volume: Figure<Volume> = self.figure(&path, activity, None)?;
@@ -187,13 +202,13 @@ impl Reader<'_> {
                 let used = base(&mass.quantity);
                 let Some(calorific) = calorific else { return Ok((Fuel::Mass(mass.quantity), used, mass.data)) };
                 let calorific: Figure<EnergyPerMass> = self.figure(&at("net calorific value"), calorific, property)?;
-                Ok((Fuel::Energy(&mass.quantity * &calorific.quantity), used, mass.data))
+                Ok((Fuel::Energy(&mass.quantity * &calorific.quantity), used, mass.data.times(&calorific.data)))
             }
         }
     }
 
     /// What a fuel emits by a factor on its basis.
-    fn burnt(&self, fuel: &Fuel, path: &str, factor: &Input) -> Result<(Measured<Co2e>, Option<Gas>), FootprintError> {
+    fn burnt(&self, fuel: &Fuel, path: &str, factor: &Input) -> Result<Emitted, FootprintError> {
         match fuel {
             Fuel::Energy(energy) => self.times::<_, Co2ePerEnergy>(energy, path, factor),
             Fuel::Mass(mass) => self.times::<_, Co2ePerMass>(mass, path, factor),
@@ -207,9 +222,9 @@ impl Reader<'_> {
         activity: &Measured<A>,
         path: &str,
         factor: &Input,
-    ) -> Result<(Measured<Co2e>, Option<Gas>), FootprintError> {
+    ) -> Result<Emitted, FootprintError> {
         let factor: Figure<F> = self.figure(path, factor, Some(Property::EmissionFactor))?;
-        Ok((activity * &factor.quantity, factor.gas))
+        Ok(Emitted { co2e: activity * &factor.quantity, gas: factor.gas, factor: factor.data })
     }
 
     /// CF4 per mass of aluminium (Implementing Regulation (EU) 2023/1773, Annex III, B.7, methods A and B).
@@ -261,7 +276,7 @@ impl Reader<'_> {
             co2e: &amount.quantity * &factor.quantity,
             activity: Some(base(&amount.quantity)),
             electricity_mwh: amount.quantity.quantity().base(),
-            data: amount.data,
+            data: amount.data.times(&factor.data),
         })
     }
 
@@ -272,14 +287,14 @@ impl Reader<'_> {
         let (co2e, gas, activity, electricity_mwh, data) = match exchange.carrier {
             Carrier::Heat | Carrier::WasteGas => {
                 let amount: Figure<Energy> = self.figure(&amount, &exchange.amount, None)?;
-                let (co2e, gas) = self.times::<_, Co2ePerEnergy>(&amount.quantity, &factor, &exchange.factor)?;
-                (co2e, gas, base(&amount.quantity), 0.0, amount.data)
+                let by = self.times::<_, Co2ePerEnergy>(&amount.quantity, &factor, &exchange.factor)?;
+                (by.co2e, by.gas, base(&amount.quantity), 0.0, amount.data.times(&by.factor))
             }
             Carrier::Electricity => {
                 let amount: Figure<Electricity> = self.figure(&amount, &exchange.amount, None)?;
-                let (co2e, gas) = self.times::<_, Co2ePerElectricity>(&amount.quantity, &factor, &exchange.factor)?;
+                let by = self.times::<_, Co2ePerElectricity>(&amount.quantity, &factor, &exchange.factor)?;
                 let mwh = amount.quantity.quantity().base();
-                (co2e, gas, base(&amount.quantity), mwh, amount.data)
+                (by.co2e, by.gas, base(&amount.quantity), mwh, amount.data.times(&by.factor))
             }
         };
         let stage = if exchange.carrier == Carrier::Electricity { Stage::Electricity } else { Stage::Direct };
@@ -308,7 +323,8 @@ impl Reader<'_> {
             co2e: &mass.quantity * see,
             activity: Some(base(&mass.quantity)),
             electricity_mwh: tonnes * mwh_per_t,
-            data,
+            // As good as the poorer of what was used and of what it carries.
+            data: Data::times(data, &mass.data),
         };
         match &precursor.embedded {
             Embedded::Figures(figures) => {
@@ -323,7 +339,8 @@ impl Reader<'_> {
                         self.figure(&format!("{path} electricity factor"), &used.factor, None)?;
                     mwh = amount.quantity.quantity().base();
                     let see: Measured<Co2ePerMass> = &amount.quantity * &factor.quantity;
-                    by_electricity = Some(Figure { quantity: see, data: amount.data, gas: factor.gas });
+                    by_electricity =
+                        Some(Figure { quantity: see, data: amount.data.times(&factor.data), gas: factor.gas });
                 }
                 let stated = indirect.as_ref();
                 let stated = stated.map(|input| self.figure(&format!("{path} indirect"), input, None)).transpose()?;
@@ -343,6 +360,7 @@ impl Reader<'_> {
                 let data = Data {
                     primary: statement.quality.primary_data_share.to_f64(),
                     default: statement.quality.default_value_share.to_f64(),
+                    fitness: Fitness::of_statement(statement),
                     ..Data::not_measured(Basis::Stated)
                 };
                 Ok(vec![
@@ -364,7 +382,10 @@ impl Reader<'_> {
                 let parts = number(&found.value.direct) + number(&found.value.indirect);
                 let mark_up = if parts == 0.0 { 0.0 } else { found.with_mark_up.to_f64() / parts };
                 let see = |value| Measured::exact(Co2ePerMass::from_base(number(value) * mark_up));
-                let data = Data::not_measured(Basis::Default);
+                let mut data = Data::not_measured(Basis::Default);
+                if found.other_countries {
+                    data.fitness = Fitness::of_other_countries();
+                }
                 Ok(vec![
                     emission(Stage::PrecursorDirect, &see(&found.value.direct), None, 0.0, data),
                     emission(Stage::PrecursorElectricity, &see(&found.value.indirect), None, 0.0, data),

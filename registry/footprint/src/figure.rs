@@ -15,6 +15,7 @@ use uncertainty::{Measured, SourceId, Uncertain};
 use crate::cbam::DefaultValues;
 use crate::error::FootprintError;
 use crate::factors::{self, Counted, FactorError, FactorKind, FactorSet, Query};
+use crate::fitness::Fitness;
 use crate::method::Method;
 
 /// Everything beside the plant file that a footprint is computed from.
@@ -61,6 +62,8 @@ pub(crate) struct Data {
     pub calibrated_share: Option<f64>,
     pub missing_secs: i64,
     pub metered_secs: i64,
+    /// How well it fits.
+    pub fitness: Fitness,
 }
 
 impl Data {
@@ -72,7 +75,14 @@ impl Data {
             calibrated_share: None,
             missing_secs: 0,
             metered_secs: 0,
+            fitness: Fitness::of_stated(basis),
         }
+    }
+
+    /// Of an activity, multiplied by a factor: its shares, and the poorer fitness of the two.
+    #[must_use]
+    pub fn times(self, factor: &Data) -> Self {
+        Data { fitness: self.fitness.and(factor.fitness), ..self }
     }
 
     fn measured<K>(found: &Consumption<K>) -> Self {
@@ -82,6 +92,7 @@ impl Data {
             calibrated_share: Some(found.calibrated_share),
             missing_secs: found.missing_secs,
             metered_secs: found.metered_secs,
+            fitness: Fitness::MEASURED,
         }
     }
 }
@@ -159,7 +170,8 @@ impl Reader<'_> {
                 let set = self.method.gwp_set;
                 let quantity = analysis_mean(self.sources.evidence, material, property, set).map_err(metering)?;
                 // What a laboratory finds of carbon is CO2.
-                Ok(Figure { quantity, data: Data::not_measured(Basis::Measured), gas: Some(Gas::Co2) })
+                let data = Data { fitness: Fitness::MEASURED, ..Data::not_measured(Basis::Measured) };
+                Ok(Figure { quantity, data, gas: Some(Gas::Co2) })
             }
             Input::Factor(used) => self.factor(path, used),
         }
@@ -241,9 +253,11 @@ impl Reader<'_> {
                 .map_err(|source| FootprintError::Uncertainty { path: path.to_owned(), source })?;
         }
         self.took_from(format!("{} {}", set.id, set.version), set.digest);
+        // Where the plant file means another year than its own, the row is as old as it is.
+        let fitness = Fitness::of_factor(factor, self.plant.region.as_deref(), u16::try_from(year).unwrap_or_default());
         Ok(Figure {
             quantity: Measured::from_base(uncertain),
-            data: Data::not_measured(Basis::Stated),
+            data: Data { fitness, ..Data::not_measured(Basis::Stated) },
             gas: factor.unit.kind().gas(),
         })
     }

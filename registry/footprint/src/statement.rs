@@ -3,7 +3,7 @@
 use quantity::{Co2ePerMass, Decimal, Kind, Mass, Rounding, Unit};
 use record::evidence::Evidence;
 use record::footprint::{
-    Amount, BreakdownRow, BudgetRow, DataQuality, Decision, DecisionResult, DecisionRule, FORMAT, FootprintStatement,
+    Amount, BreakdownRow, BudgetRow, Decision, DecisionResult, DecisionRule, FORMAT, FootprintStatement,
     ProductReference, ResultValue,
 };
 use record::instrument::Sha256;
@@ -12,7 +12,7 @@ use uncertainty::{CoverageRule, Limit, Outcome, Uncertain, decide};
 
 use crate::error::FootprintError;
 use crate::figure::Sources;
-use crate::site::{Node, Part, Site, is_direct};
+use crate::site::{Part, Site, is_direct};
 
 /// Budget lines of a statement; what is beyond is joined in one line.
 const MAX_BUDGET_ROWS: usize = 200;
@@ -107,7 +107,7 @@ impl Site<'_> {
         })
     }
 
-    fn number(&self, path: &str, value: f64) -> Result<Decimal, FootprintError> {
+    pub(crate) fn number(&self, path: &str, value: f64) -> Result<Decimal, FootprintError> {
         round(path, value, self.method.rounding)
     }
 
@@ -141,48 +141,6 @@ impl Site<'_> {
             value: self.number("breakdown", part.value)?,
             share_percent: self.number("breakdown share", share)?,
             activity: activity.transpose()?,
-        })
-    }
-
-    fn quality(
-        &self,
-        node: &Node,
-        parts: &[Part],
-        counts: &dyn Fn(&Part) -> bool,
-    ) -> Result<DataQuality, FootprintError> {
-        let (mut all, mut primary) = (0.0, 0.0);
-        let (mut direct, mut default) = (0.0, 0.0);
-        let (mut measured, mut calibrated) = (0.0, 0.0);
-        let (mut missing_secs, mut metered_secs) = (0, 0);
-        for part in parts.iter().filter(|part| counts(part)) {
-            let (weight, data) = (part.value.abs(), part.emission.data);
-            all += weight;
-            primary += weight * data.primary;
-            if is_direct(part.emission.stage) {
-                direct += part.value;
-                default += part.value * data.default;
-            }
-            if let Some(share) = data.calibrated_share {
-                measured += weight;
-                calibrated += weight * share;
-            }
-            missing_secs += data.missing_secs;
-            metered_secs += data.metered_secs;
-        }
-        // Every emission is divided by the production: it weighs as much as all of them.
-        let production = node.amount.data;
-        if let Some(share) = production.calibrated_share {
-            measured += all;
-            calibrated += all * share;
-        }
-        missing_secs += production.missing_secs;
-        metered_secs += production.metered_secs;
-        let ratio = |part: f64, whole: f64, none: f64| if whole > 0.0 { part / whole } else { none };
-        Ok(DataQuality {
-            gap_share: self.number("gap share", ratio(missing_secs as f64, metered_secs as f64, 0.0))?,
-            calibration_coverage_share: self.number("calibration coverage", ratio(calibrated, measured, 1.0))?,
-            primary_data_share: self.number("primary data share", ratio(primary, all, 0.0))?,
-            default_value_share: self.number("default value share", ratio(default, direct, 0.0))?,
         })
     }
 

@@ -8,7 +8,8 @@ use quantity::{
 };
 use record::footprint::{FootprintStatement, Origin, Stage};
 use record::plant::{
-    Basis, Carrier, ElectricityUse, Embedded, EmbeddedFigures, Exchange, Input, Precursor, Stream, StreamKind,
+    Basis, Carrier, ElectricityUse, Embedded, EmbeddedFigures, Exchange, ExchangeFactor, FactorUse, FunctionalUnit,
+    Input, Precursor, Stream, StreamKind,
 };
 use record::reading::Property;
 use uncertainty::{Measured, SourceId, Uncertain};
@@ -16,6 +17,7 @@ use uncertainty::{Measured, SourceId, Uncertain};
 use crate::error::FootprintError;
 use crate::figure::{Data, Figure, Reader};
 use crate::fitness::Fitness;
+use crate::method::PrecursorIndirect;
 
 /// Emissions of one gas from one source, in the period.
 #[derive(Clone)]
@@ -31,6 +33,19 @@ pub(crate) struct Emission {
     /// Electricity behind it, in MWh.
     pub electricity_mwh: f64,
     pub data: Data,
+    /// Whether it is part of the total, where it is indirect.
+    pub indirect: Indirect,
+}
+
+/// Whether indirect emissions are part of the total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Indirect {
+    /// As the product's code says.
+    ByProduct,
+    /// By the code of the precursor that they come with: they are.
+    Counted,
+    /// By the code of the precursor: they are not.
+    Beside,
 }
 
 impl Emission {
@@ -69,6 +84,7 @@ impl Reader<'_> {
             activity,
             electricity_mwh: 0.0,
             data,
+            indirect: Indirect::ByProduct,
         };
         match &stream.kind {
             StreamKind::Combustion {
@@ -277,37 +293,90 @@ impl Reader<'_> {
             activity: Some(base(&amount.quantity)),
             electricity_mwh: amount.quantity.quantity().base(),
             data: amount.data.times(&factor.data),
+            indirect: Indirect::ByProduct,
         })
     }
 
-    /// What an exchange adds to its receiver; taken from its giver with the other sign.
-    pub fn exchange(&self, exchange: &Exchange) -> Result<Emission, FootprintError> {
+    /// What an exchange adds to its receiver, or takes from its giver.
+    pub fn exchange(&self, exchange: &Exchange, gives: bool) -> Result<Emission, FootprintError> {
         let path = format!("exchange {:?}", exchange.name);
         let (amount, factor) = (format!("{path} amount"), format!("{path} factor"));
-        let (co2e, gas, activity, electricity_mwh, data) = match exchange.carrier {
+        let (by, activity, electricity_mwh, data) = match exchange.carrier {
             Carrier::Heat | Carrier::WasteGas => {
                 let amount: Figure<Energy> = self.figure(&amount, &exchange.amount, None)?;
-                let by = self.times::<_, Co2ePerEnergy>(&amount.quantity, &factor, &exchange.factor)?;
-                (by.co2e, by.gas, base(&amount.quantity), 0.0, amount.data.times(&by.factor))
+                let by = self.handed_on(&path, exchange, &amount.quantity, gives)?;
+                (by, base(&amount.quantity), 0.0, amount.data)
             }
             Carrier::Electricity => {
                 let amount: Figure<Electricity> = self.figure(&amount, &exchange.amount, None)?;
-                let by = self.times::<_, Co2ePerElectricity>(&amount.quantity, &factor, &exchange.factor)?;
-                let mwh = amount.quantity.quantity().base();
-                (by.co2e, by.gas, base(&amount.quantity), mwh, amount.data.times(&by.factor))
+                let ExchangeFactor::Given(given) = &exchange.factor else {
+                    return Err(FootprintError::ExchangeFactor { exchange: exchange.name.clone() });
+                };
+                let by = self.times::<_, Co2ePerElectricity>(&amount.quantity, &factor, given)?;
+                (by, base(&amount.quantity), amount.quantity.quantity().base(), amount.data)
             }
         };
         let stage = if exchange.carrier == Carrier::Electricity { Stage::Electricity } else { Stage::Direct };
         Ok(Emission {
             stage,
             source: exchange.name.clone(),
-            gas,
+            gas: by.gas,
             origin: Origin::Fossil,
-            co2e,
+            co2e: by.co2e,
             activity: Some(activity),
             electricity_mwh,
-            data,
+            data: data.times(&by.factor),
+            indirect: Indirect::ByProduct,
         })
+    }
+
+    /// What energy that is handed on stands for.
+    fn handed_on(
+        &self,
+        path: &str,
+        exchange: &Exchange,
+        energy: &Measured<Energy>,
+        gives: bool,
+    ) -> Result<Emitted, FootprintError> {
+        let no_rule = || FootprintError::ExchangeFactor { exchange: exchange.name.clone() };
+        match &exchange.factor {
+            ExchangeFactor::Given(factor) => self.times::<_, Co2ePerEnergy>(energy, &format!("{path} factor"), factor),
+            ExchangeFactor::Fuel { factor, efficiency } => {
+                let by = self.times::<_, Co2ePerEnergy>(energy, &format!("{path} fuel factor"), factor)?;
+                let path = format!("{path} efficiency");
+                let efficiency = match (efficiency, &self.method.heat) {
+                    (Some(given), _) => self.share(&path, given, None)?,
+                    (None, Some(rule)) => Measured::exact(Ratio::from_base(rule.boiler_efficiency.to_f64())),
+                    (None, None) => return Err(no_rule()),
+                };
+                let fuel = by.co2e.uncertain().over(efficiency.uncertain());
+                let fuel = fuel.map_err(|source| FootprintError::Uncertainty { path, source })?;
+                Ok(Emitted { co2e: Measured::from_base(fuel), ..by })
+            }
+            ExchangeFactor::Method => {
+                // Waste gas counts as the reference fuel that it replaces; what is given away, by the correction for the
+                // lower efficiency of its use.
+                let rule = self.method.waste_gas.as_ref().ok_or_else(no_rule)?;
+                let fuel = FactorUse { id: rule.factor.clone(), kind: None, region: None, sector: None, year: None };
+                let path = format!("{path} factor");
+                let by = self.times::<_, Co2ePerEnergy>(energy, &path, &Input::Factor(fuel))?;
+                let share = if gives { rule.export_correction.to_f64() } else { 1.0 };
+                Ok(Emitted { co2e: &by.co2e * &Measured::exact(Ratio::from_base(share)), ..by })
+            }
+        }
+    }
+
+    /// Whether the indirect emissions of goods of this code, where it is known, count by it.
+    fn precursor_indirect(&self, precursor: &Precursor, cn_code: Option<&str>) -> Result<Indirect, FootprintError> {
+        match (&self.method.indirect, precursor.cn_code.as_deref().or(cn_code)) {
+            (Some(rule), Some(code)) if rule.precursors == PrecursorIndirect::ByPrecursor => {
+                Ok(if self.method.counts_indirect(code) { Indirect::Counted } else { Indirect::Beside })
+            }
+            (Some(rule), None) if rule.precursors == PrecursorIndirect::ByPrecursor => {
+                Err(FootprintError::PrecursorCode { precursor: precursor.name.clone() })
+            }
+            _ => Ok(Indirect::ByProduct),
+        }
     }
 
     /// What a precursor brings into the process that uses this much of it.
@@ -325,6 +394,7 @@ impl Reader<'_> {
             electricity_mwh: tonnes * mwh_per_t,
             // As good as the poorer of what was used and of what it carries.
             data: Data::times(data, &mass.data),
+            indirect: Indirect::ByProduct,
         };
         match &precursor.embedded {
             Embedded::Figures(figures) => {
@@ -345,7 +415,9 @@ impl Reader<'_> {
                 let stated = indirect.as_ref();
                 let stated = stated.map(|input| self.figure(&format!("{path} indirect"), input, None)).transpose()?;
                 if let Some(see) = stated.or(by_electricity) {
-                    found.push(emission(Stage::PrecursorElectricity, &see.quantity, see.gas, mwh, see.data));
+                    let indirect = self.precursor_indirect(precursor, None)?;
+                    let emission = emission(Stage::PrecursorElectricity, &see.quantity, see.gas, mwh, see.data);
+                    found.push(Emission { indirect, ..emission });
                 }
                 Ok(found)
             }
@@ -363,10 +435,10 @@ impl Reader<'_> {
                     fitness: Fitness::of_statement(statement),
                     ..Data::not_measured(Basis::Stated)
                 };
-                Ok(vec![
-                    emission(Stage::PrecursorDirect, &direct, None, 0.0, data),
-                    emission(Stage::PrecursorElectricity, &indirect, None, mwh, data),
-                ])
+                let by_electricity = emission(Stage::PrecursorElectricity, &indirect, None, mwh, data);
+                let indirect = self.precursor_indirect(precursor, Some(&statement.product.cn_code))?;
+                let direct = emission(Stage::PrecursorDirect, &direct, None, 0.0, data);
+                Ok(vec![direct, Emission { indirect, ..by_electricity }])
             }
             Embedded::Default { cn_code, country, variant } => {
                 let refuse = |source| FootprintError::DefaultValue { precursor: precursor.name.clone(), source };
@@ -386,10 +458,11 @@ impl Reader<'_> {
                 if found.other_countries {
                     data.fitness = Fitness::of_other_countries();
                 }
-                Ok(vec![
-                    emission(Stage::PrecursorDirect, &see(&found.value.direct), None, 0.0, data),
-                    emission(Stage::PrecursorElectricity, &see(&found.value.indirect), None, 0.0, data),
-                ])
+                let direct = emission(Stage::PrecursorDirect, &see(&found.value.direct), None, 0.0, data);
+                let by_electricity =
+                    emission(Stage::PrecursorElectricity, &see(&found.value.indirect), None, 0.0, data);
+                let indirect = self.precursor_indirect(precursor, Some(cn_code))?;
+                Ok(vec![direct, Emission { indirect, ..by_electricity }])
             }
             Embedded::Scrap => Ok(Vec::new()),
         }
@@ -407,6 +480,10 @@ impl Reader<'_> {
         if statement.method.gwp_set != set {
             let found = statement.method.gwp_set.clone();
             return Err(FootprintError::OtherGwpSet { precursor: precursor.to_owned(), found, expected: set });
+        }
+        if statement.functional_unit != FunctionalUnit::Tonne.name() {
+            let found = statement.functional_unit.clone();
+            return Err(FootprintError::StatementUnit { precursor: precursor.to_owned(), found });
         }
         if statement.inputs.plant_file == self.plant.digest {
             return Err(FootprintError::Circular { precursor: precursor.to_owned() });

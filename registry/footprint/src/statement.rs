@@ -7,12 +7,13 @@ use record::footprint::{
     ProductReference, ResultValue,
 };
 use record::instrument::Sha256;
-use record::plant::{LimitFor, LimitRule, Plant, Product};
+use record::plant::{FunctionalUnit, LimitFor, LimitRule, Plant, Product};
 use uncertainty::{CoverageRule, Limit, Outcome, Uncertain, decide};
 
 use crate::error::FootprintError;
 use crate::figure::Sources;
-use crate::site::{Part, Site, is_direct};
+use crate::method;
+use crate::site::{Part, Results, Site};
 
 /// Budget lines of a statement; what is beyond is joined in one line.
 const MAX_BUDGET_ROWS: usize = 200;
@@ -53,23 +54,19 @@ fn no_such_product(plant: &Plant) -> FootprintError {
 impl Site<'_> {
     fn statement(&self, product: &Product) -> Result<FootprintStatement, FootprintError> {
         let index = self.node(product).ok_or_else(|| no_such_product(self.plant))?;
-        if let Some(unit) = self.method.unit_of(&product.cn_code) {
-            return Err(FootprintError::FunctionalUnit {
-                product: product.name.clone(),
-                cn_code: product.cn_code.clone(),
-                unit: unit.unit.to_string(),
-                of: format!("{:?}", unit.of).to_lowercase(),
-            });
-        }
+        self.check_unit(product)?;
         let node = &self.nodes[index];
         let needs = self.needs(index)?;
-        let results = self.results(index, &needs);
-        let [direct, indirect] = &results;
-        // Where the method counts direct emissions alone, indirect ones are stated beside the total.
-        let both = self.method.counts_indirect(&product.cn_code);
-        let total = if both { direct.clone() + indirect.clone() } else { direct.clone() };
-        let parts = self.parts(&needs)?;
-        let counts = |part: &Part| part.emission.counts() && (both || is_direct(part.emission.stage));
+        let results = self.results(index, &needs, product)?;
+        let Results { direct, indirect, total } = &results;
+        // Parts, production and electricity refer to the functional unit as the results do.
+        let content = self.content(product).map_or(1.0, Uncertain::value);
+        let mut parts = self.parts(&needs)?;
+        for part in &mut parts {
+            part.value /= content;
+            part.per_tonne /= content;
+        }
+        let counts = |part: &Part| self.counts(part.emission, &product.cn_code);
         let rows = |counted: bool| {
             let rows = parts.iter().filter(|part| counts(part) == counted);
             rows.map(|part| self.row(part, total.value())).collect::<Result<_, FootprintError>>()
@@ -85,26 +82,52 @@ impl Site<'_> {
             },
             site: self.plant.site.clone(),
             period: self.plant.period,
-            functional_unit: product.functional_unit.clone(),
+            functional_unit: product.functional_unit.to_string(),
             production: Amount {
-                value: self.number("production", node.amount.quantity.quantity().base())?,
+                value: self.number("production", node.amount.quantity.quantity().base() * content)?,
                 unit: Mass::BASE,
             },
             direct: self.result("direct", direct)?,
             indirect: self.result("indirect", indirect)?,
-            total: self.result("total", &total)?,
+            total: self.result("total", total)?,
             electricity: Amount {
-                value: self.number("electricity", self.electricity(index).base())?,
+                value: self.number("electricity", self.electricity(index).base() / content)?,
                 unit: Unit::MegawatthourPerTonne,
             },
             breakdown: rows(true)?,
             beside: rows(false)?,
-            budget: self.budget(&results, &total)?,
+            budget: self.budget(&results)?,
             quality: self.quality(node, &parts, &counts)?,
-            decision: self.decision(direct, &total)?,
+            decision: self.decision(direct, total)?,
             inputs: self.inputs.clone(),
             rounding: self.method.rounding,
         })
+    }
+
+    /// Whether the plant file states the product per what the method does.
+    fn check_unit(&self, product: &Product) -> Result<(), FootprintError> {
+        let (unit, expected) = match self.method.unit_of(&product.cn_code).map(|rule| rule.of) {
+            None | Some(method::Measured::Goods) => (Some(FunctionalUnit::Tonne), "\"1 t\""),
+            Some(method::Measured::Clinker) => (
+                Some(FunctionalUnit::TonneOfClinker),
+                "tonne of clinker: functional_unit = \"1 t clinker\", and content, the share of clinker",
+            ),
+            // Kilograms of nitrogen are the supplementary unit of those that have nitrogen.
+            Some(method::Measured::Nitrogen | method::Measured::SupplementaryUnit) => (
+                Some(FunctionalUnit::KilogramOfNitrogen),
+                "kilogram of nitrogen: functional_unit = \"1 kg nitrogen\", and content, the share of nitrogen",
+            ),
+            Some(method::Measured::Electricity) => (None, "kWh of electricity, which is no product here"),
+        };
+        match unit == Some(product.functional_unit) {
+            true => Ok(()),
+            false => Err(FootprintError::FunctionalUnit {
+                product: product.name.clone(),
+                cn_code: product.cn_code.clone(),
+                found: product.functional_unit.to_string(),
+                expected: expected.to_owned(),
+            }),
+        }
     }
 
     pub(crate) fn number(&self, path: &str, value: f64) -> Result<Decimal, FootprintError> {
@@ -174,15 +197,15 @@ impl Site<'_> {
         }))
     }
 
-    fn budget(&self, results: &[Uncertain; 2], total: &Uncertain) -> Result<Vec<BudgetRow>, FootprintError> {
+    fn budget(&self, Results { direct, indirect, total }: &Results) -> Result<Vec<BudgetRow>, FootprintError> {
         let number = |value: f64| self.number("budget", value);
         let mut lines = total.budget();
         // Shares below 1e-30 of the whole say nothing, and need not fit a plain decimal.
         let u = total.standard_uncertainty();
         lines.retain(|line| line.contribution.abs() > u * 1e-15);
         let rest = if lines.len() > MAX_BUDGET_ROWS { lines.split_off(MAX_BUDGET_ROWS - 1) } else { Vec::new() };
-        let part = |kind: usize, line: &uncertainty::BudgetLine| {
-            let found = results[kind].contributions().get(&line.source).map_or(0.0, |contribution| contribution.u);
+        let part = |result: &Uncertain, line: &uncertainty::BudgetLine| {
+            let found = result.contributions().get(&line.source).map_or(0.0, |contribution| contribution.u);
             // As above.
             if found.abs() > u * 1e-15 { found } else { 0.0 }
         };
@@ -192,8 +215,8 @@ impl Site<'_> {
                 Ok(BudgetRow {
                     source: self.source(&line.source.to_string()),
                     contribution: number(line.contribution)?,
-                    direct: number(part(0, line))?,
-                    indirect: number(part(1, line))?,
+                    direct: number(part(direct, line))?,
+                    indirect: number(part(indirect, line))?,
                     share_percent: number(line.share_percent)?,
                     relative_percent: number(line.relative_percent)?,
                     degrees_of_freedom: line.dof.map(number).transpose()?,
@@ -209,8 +232,8 @@ impl Site<'_> {
             rows.push(BudgetRow {
                 source: format!("others ({})", rest.len()),
                 contribution: number(contribution)?,
-                direct: number(root(&|line| part(0, line)))?,
-                indirect: number(root(&|line| part(1, line)))?,
+                direct: number(root(&|line| part(direct, line)))?,
+                indirect: number(root(&|line| part(indirect, line)))?,
                 share_percent: number(rest.iter().fold(0.0, |sum, line| sum + line.share_percent))?,
                 relative_percent: number(relative)?,
                 degrees_of_freedom: None,

@@ -11,6 +11,8 @@ mod access;
 mod bad_input;
 #[path = "../it/desk.rs"]
 mod desk;
+#[path = "../it/editions.rs"]
+mod editions;
 #[path = "../it/footprints.rs"]
 mod footprints;
 #[path = "../it/instruments.rs"]

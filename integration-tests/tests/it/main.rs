@@ -9,6 +9,7 @@ mod access;
 mod bad_input;
 mod cli;
 mod desk;
+mod editions;
 mod faults;
 mod footprints;
 mod instruments;

@@ -111,6 +111,8 @@ pub(crate) enum Error {
     Example { path: PathBuf, error: ExampleError },
     #[error("{}: {error}", path.display())]
     Plant { path: PathBuf, error: Box<PlantError> },
+    #[error("{}: no certificate to rest on: {problem}", path.display())]
+    SupplierCertificate { path: PathBuf, problem: String },
     #[error("{}: {error}", path.display())]
     Footprint { path: PathBuf, error: Box<FootprintError> },
     #[error("{}: {error}; a footprint statement is expected, in its exact bytes", path.display())]
@@ -234,6 +236,7 @@ impl Error {
             Error::OtherRoot { .. } => "OTHER_ROOT",
             Error::Case { .. } => "CASE_INVALID",
             Error::Defaults { .. } => "DEFAULT_VALUES_INVALID",
+            Error::SupplierCertificate { .. } => "CERTIFICATE_NOT_ESTABLISHED",
             Error::Example { .. } => "EXAMPLE_INVALID",
             Error::Plant { .. } => "PLANT_FILE_INVALID",
             Error::Footprint { error, .. } => error.reason(),
@@ -283,6 +286,7 @@ impl Error {
             | Error::Example { error: ExampleError::Disagrees { path, .. }, .. } => Some(path),
             Error::Statement { argument, .. } => Some(argument),
             Error::Defaults { .. } => Some("defaults"),
+            Error::SupplierCertificate { .. } => Some("certificate"),
             Error::Footprint { error, .. } => Some(error.path().unwrap_or("plant")),
             Error::Example { .. } | Error::OtherPlant { .. } | Error::NoPlant { .. } => Some("plant"),
             Error::Dcc { .. } | Error::Archive { .. } | Error::DayProof { .. } => Some("file"),

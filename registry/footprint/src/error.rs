@@ -150,6 +150,26 @@ pub enum FootprintError {
         /// Functional unit of the statement.
         found: String,
     },
+    /// A certificate that the plant file names was not given.
+    #[error(
+        "precursor {precursor:?}: certificate {id} is not here; give its bundle, with the trust file to verify it by"
+    )]
+    NoCertificate {
+        /// Precursor.
+        precursor: String,
+        /// Id of the certificate.
+        id: String,
+    },
+    /// A certificate that cannot stand for this precursor.
+    #[error("precursor {precursor:?}: certificate {id} cannot be used: {problem}")]
+    CertificateUnfit {
+        /// Precursor.
+        precursor: String,
+        /// Id of the certificate.
+        id: String,
+        /// Why.
+        problem: String,
+    },
     /// What is handed on has no factor, and the method has no rule for it.
     #[error(
         "exchange {exchange:?}: the method has no rule for its emissions; state factor (for heat with its efficiency)"
@@ -267,6 +287,8 @@ impl FootprintError {
             FootprintError::AnodeEffects { .. } => "ANODE_EFFECTS",
             FootprintError::DefaultValue { .. } => "DEFAULT_VALUE_MISSING",
             FootprintError::FunctionalUnit { .. } | FootprintError::Content { .. } => "FUNCTIONAL_UNIT",
+            FootprintError::NoCertificate { .. } => "PRECURSOR_CERTIFICATE_MISSING",
+            FootprintError::CertificateUnfit { .. } => "PRECURSOR_CERTIFICATE_UNFIT",
             FootprintError::StatementUnit { .. } => "SUPPLIER_STATEMENT_UNFIT",
             FootprintError::ExchangeFactor { .. } => "FACTOR_MISSING",
             FootprintError::PrecursorCode { .. } => "PRECURSOR_CODE_MISSING",
@@ -298,9 +320,10 @@ impl FootprintError {
             | FootprintError::Loop { process } => Some(process),
             FootprintError::FunctionalUnit { product, .. } | FootprintError::Content { product, .. } => Some(product),
             FootprintError::ExchangeFactor { exchange } => Some(exchange),
-            FootprintError::StatementUnit { precursor, .. } | FootprintError::PrecursorCode { precursor } => {
-                Some(precursor)
-            }
+            FootprintError::StatementUnit { precursor, .. }
+            | FootprintError::NoCertificate { precursor, .. }
+            | FootprintError::CertificateUnfit { precursor, .. }
+            | FootprintError::PrecursorCode { precursor } => Some(precursor),
             FootprintError::NoStatement { precursor, .. }
             | FootprintError::DefaultValue { precursor, .. }
             | FootprintError::OtherGwpSet { precursor, .. }

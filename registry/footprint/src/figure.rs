@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use metering::{Consumption, MeteringError, analysis_mean, consumption, material_flow};
 use quantity::{Decimal, Gas, Kind, KindName, Mass, Ratio};
+use record::certificate::Certificate;
 use record::evidence::Evidence;
 use record::footprint::{FootprintStatement, TableReference};
 use record::instrument::Sha256;
@@ -25,6 +26,8 @@ pub struct Sources<'a> {
     pub evidence: &'a Evidence,
     /// Suppliers' statements, by digest.
     pub suppliers: Vec<(Sha256, FootprintStatement)>,
+    /// Suppliers' certificates.
+    pub certificates: Vec<Certified>,
     /// Table of default values that the user named.
     pub defaults: Option<DefaultValues>,
 }
@@ -32,7 +35,7 @@ pub struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// Evidence alone.
     pub fn new(evidence: &'a Evidence) -> Self {
-        Sources { evidence, suppliers: Vec::new(), defaults: None }
+        Sources { evidence, suppliers: Vec::new(), certificates: Vec::new(), defaults: None }
     }
 
     /// Adds a supplier's statement.
@@ -41,6 +44,35 @@ impl<'a> Sources<'a> {
         self.suppliers.push((statement.digest(), statement));
         self
     }
+
+    /// Adds a supplier's certificate.
+    #[must_use]
+    pub fn with_certificate(mut self, certified: Certified) -> Self {
+        self.certificates.push(certified);
+        self
+    }
+}
+
+impl Sources<'_> {
+    /// The certificate of this id.
+    pub(crate) fn certificate(&self, id: &str) -> Option<&Certified> {
+        self.certificates.iter().find(|known| known.certificate.id == id)
+    }
+
+    /// The statement behind a certificate, where it was given.
+    pub(crate) fn behind(&self, certified: &Certified) -> Option<&(Sha256, FootprintStatement)> {
+        let named = certified.certificate.assessment().measurement.statement;
+        self.suppliers.iter().find(|(digest, _)| digest.0 == named.0)
+    }
+}
+
+/// A supplier's certificate. That it is genuine, in the log and in force was established before, by whoever computes.
+#[derive(Debug, Clone)]
+pub struct Certified {
+    /// What it says.
+    pub certificate: Certificate,
+    /// SHA-256 of its entry in the log.
+    pub digest: Sha256,
 }
 
 /// A figure with what is needed to judge its data.

@@ -6,6 +6,8 @@
 //! | | PACT technology, geography, time | PEF TeR, GeR, TiR, P |
 //! |---|---|---|
 //! | measured at the site in the period | 1, 1, 1 | 1, 1, 1, 2 |
+//! | a supplier's certificate | 1, 1, 1 | 1, 1, 1, 1 |
+//! | a supplier's statement | as it says | as it says |
 //! | stated as measured | 1, 1, 1 | 1, 1, 1, 3 |
 //! | row of a factor set | 2, by region, by years | 3, by region, by years, 3 |
 //! | default value of a country | 2, 1, 3 | 3, 1, 5, 4 |
@@ -83,6 +85,11 @@ impl Fitness {
             },
             _ => Fitness::of_stated(Basis::Stated),
         }
+    }
+
+    /// A certificate: measured, and verified by a body.
+    pub fn of_certificate() -> Fitness {
+        Fitness { pact: [1.0; 3], pef: [1.0; 4] }
     }
 
     /// The poorer of two, aspect by aspect.

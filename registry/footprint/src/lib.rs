@@ -14,6 +14,7 @@ mod figure;
 mod fitness;
 pub mod method;
 pub mod network;
+mod precursor;
 pub mod publish;
 mod quality;
 mod recompute;
@@ -27,7 +28,7 @@ pub use example::{ExampleError, MAX_EXAMPLE_BYTES, WorkedExample, is_example};
 pub use explain::{
     By, Cause, Change, Contribution, Improvement, contributions, difference, improvements, origin, stage,
 };
-pub use figure::Sources;
+pub use figure::{Certified, Sources};
 pub use method::{Method, MethodError};
 pub use recompute::{FirstDifference, RecomputeError, recompute};
 pub use statement::{compute, compute_all, compute_product};

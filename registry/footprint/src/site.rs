@@ -2,7 +2,7 @@
 
 use metering::evidence_root;
 use quantity::{Co2e, ElectricityPerMass, Energy, EnergyPerMass, Kind, Mass, Ratio};
-use record::footprint::{InputDigests, Stage};
+use record::footprint::{CertificateReference, InputDigests, Stage};
 use record::plant::{Allocation, Basis, Embedded, Plant, Process, Product};
 use uncertainty::{Measured, Uncertain};
 
@@ -124,14 +124,18 @@ impl<'a> Site<'a> {
         let electricity: Vec<f64> = nodes.iter().map(electricity).collect::<Result<_, _>>()?;
         let electricity = network.embedded(&electricity).map_err(in_loop)?;
         let contents = plant.products.iter().map(|product| content(&reader, product)).collect::<Result<_, _>>()?;
-        let supplier_statements = plant.precursors.iter().filter_map(|precursor| match precursor.embedded {
-            Embedded::Statement { sha256 } => Some(sha256),
+        let supplier_statements = plant.precursors.iter().filter_map(|precursor| match &precursor.embedded {
+            Embedded::Statement { sha256 } => Some(*sha256),
+            Embedded::Certificate { id } => {
+                sources.certificate(id).and_then(|known| sources.behind(known)).map(|s| s.0)
+            }
             _ => None,
         });
         let inputs = InputDigests {
             evidence_root: evidence_root(evidence),
             plant_file: plant.digest,
             supplier_statements: supplier_statements.collect(),
+            certificates: certificates(plant, sources),
             tables: reader.tables(),
         };
         Ok(Site { plant, method, emissions, nodes, inputs, network, entries, embedded, electricity, contents })
@@ -205,6 +209,18 @@ impl<'a> Site<'a> {
         }
         Ok(parts)
     }
+}
+
+/// The certificates that a plant names and that were given, each once.
+fn certificates(plant: &Plant, sources: &Sources) -> Vec<CertificateReference> {
+    let mut found: Vec<CertificateReference> = Vec::new();
+    for precursor in &plant.precursors {
+        let Embedded::Certificate { id } = &precursor.embedded else { continue };
+        if let Some(given) = sources.certificate(id).filter(|_| found.iter().all(|known| known.id != *id)) {
+            found.push(CertificateReference { id: id.clone(), digest: given.digest });
+        }
+    }
+    found
 }
 
 fn range(name: &str, source: uncertainty::UncertaintyError) -> FootprintError {

@@ -245,7 +245,9 @@ impl Site<'_> {
     /// The id of a source as the statement writes it. Where the plant file has a salt, ids are digests, except of what is
     /// public anyway: factor editions and suppliers' own statements.
     fn source(&self, id: &str) -> String {
-        let public = ["factor/", "statement/", "salted/", "default/"].iter().any(|prefix| id.starts_with(prefix));
+        let public = ["factor/", "statement/", "certificate/", "salted/", "default/"]
+            .iter()
+            .any(|prefix| id.starts_with(prefix));
         match &self.plant.salt {
             Some(salt) if !public => format!("salted/{}", Sha256::of(format!("{salt}\n{id}").as_bytes())),
             _ => id.to_owned(),

@@ -1,10 +1,14 @@
 //! What a site model can say, each against figures worked out by hand beside it.
 
 use footprint::{
-    By, Cause, FootprintError, Sources, compute_all, contributions, difference, improvements, recompute, waterfall,
+    By, Cause, Certified, FootprintError, Sources, compute_all, contributions, difference, improvements, recompute,
+    waterfall,
 };
+use record::certificate::{Certificate, CertificateDraft, Measurement};
 use record::evidence::Evidence;
 use record::footprint::{FootprintStatement, Origin, Stage};
+use record::instrument::Sha256;
+use record::json::Digest;
 use record::plant::{Plant, PlantError};
 
 const HEAD: &str = "method = \"cbam-transitional-2023-1773\"\n\
@@ -726,4 +730,66 @@ fn ratings_follow_from_where_figures_come_from() {
     assert_eq!(found.pef.unwrap().overall.to_f64(), 4.75);
     // Nothing is emitted, nothing is rated.
     assert_eq!(by("\"CN\"", "").pact, None);
+}
+
+fn certified(slab: &FootprintStatement) -> Certified {
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let certificate = Certificate::new(CertificateDraft {
+        number: "slab-1".into(),
+        base: "https://log.example".into(),
+        issuer: pair("did:web:cb.example", "Body"),
+        holder: pair("did:web:plant.example", "Plant"),
+        valid_from: at("2024-02-01T00:00:00Z"),
+        valid_until: at("2026-02-01T00:00:00Z"),
+        assessment_date: jiff::civil::date(2024, 2, 1),
+        scheme: pair("https://schemes.example/s", "S"),
+        method: pair("https://schemes.example/s/1", "S 1"),
+        accreditation_body: pair("did:web:ab.example", "AB"),
+        accreditation: ("https://ab.example/a".into(), Digest::of(b"accreditation")),
+        product: ("https://plant.example/p".into(), "Slab".into(), "72071100".into()),
+        facility: ("https://plant.example/f".into(), "Plant 1".into(), "CN".into()),
+        measurement: Measurement::of(slab, at("2024-01-01T00:00:00Z")),
+    });
+    Certified { certificate: certificate.unwrap(), digest: Sha256::of(b"its entry") }
+}
+
+#[test]
+fn a_suppliers_certificate_brings_its_figures_and_the_statement_behind_it_its_sources() {
+    let slab = supplier(0.2);
+    let text = buyer("x").replace("statement = \"x\"", "certificate = \"https://log.example/certificates/slab-1\"");
+    let plant = plant(&text);
+    let evidence = Evidence::empty(plant.site.clone(), plant.period);
+    let run = |sources: &Sources| compute_all(&plant, sources).map(|mut found| found.remove(0));
+    let by_certificate = Sources::new(&evidence).with_certificate(certified(&slab));
+    let sheet = run(&by_certificate).unwrap();
+    // As by the statement; but what it shares with the buyer is not known: 0.1 × 0.2 beside one source of the certificate,
+    // in which direct and indirect add up: 1.2 × (0.1 + 0.02).
+    close(&sheet.direct.value, 0.4 + 2.4);
+    close(&sheet.indirect.value, 0.48);
+    close(&sheet.direct.standard_uncertainty, (0.02_f64 * 0.02 + 0.12 * 0.12).sqrt());
+    close(&sheet.total.standard_uncertainty, (0.02_f64 * 0.02 + 0.144 * 0.144).sqrt());
+    assert_eq!(sheet.budget[0].source, "certificate/https://log.example/certificates/slab-1");
+    assert_eq!(sheet.inputs.certificates[0].digest, Sha256::of(b"its entry"));
+    assert_eq!(sheet.inputs.supplier_statements, []);
+    recompute(&sheet, &plant, &by_certificate).unwrap();
+    // With the statement that the certificate names, every source is known.
+    let with_statement = by_certificate.clone().with_supplier(slab.clone());
+    let sheet = run(&with_statement).unwrap();
+    close(&sheet.direct.standard_uncertainty, 0.1 * 1.4);
+    assert_eq!(sheet.inputs.supplier_statements, [slab.digest()]);
+
+    let error = run(&Sources::new(&evidence)).unwrap_err();
+    assert_eq!((error.reason(), error.path()), ("PRECURSOR_CERTIFICATE_MISSING", Some("slab")));
+    for (change, words) in [
+        (&(|m: &mut Measurement| m.gwp_set = "AR6".into()) as &dyn Fn(&mut Measurement), "AR6"),
+        (&|m| m.functional_unit = "1 t clinker".into(), "1 t clinker"),
+        (&|m| m.goods_from = "2024-01-01T00:00:00Z".parse().unwrap(), "after the period"),
+    ] {
+        let mut other = certified(&slab);
+        change(&mut other.certificate.credential_subject.conformity_assessment[0].measurement);
+        let error = run(&Sources::new(&evidence).with_certificate(other)).unwrap_err();
+        assert_eq!(error.reason(), "PRECURSOR_CERTIFICATE_UNFIT");
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }

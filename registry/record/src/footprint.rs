@@ -260,8 +260,20 @@ pub struct InputDigests {
     pub plant_file: Sha256,
     /// SHA-256 of each supplier's statement used, in the order of the plant file.
     pub supplier_statements: Vec<Sha256>,
+    /// Suppliers' certificates used, in the order of the plant file.
+    pub certificates: Vec<CertificateReference>,
     /// Tables that figures were taken from, by name.
     pub tables: Vec<TableReference>,
+}
+
+/// A certificate, by its id and the digest of the signed bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CertificateReference {
+    /// Its id (URI).
+    pub id: String,
+    /// SHA-256 of its entry in the log.
+    pub digest: Sha256,
 }
 
 /// A table of factors or default values, by name and digest.

@@ -353,6 +353,11 @@ pub enum Embedded {
         /// SHA-256 of its exact bytes.
         sha256: Sha256,
     },
+    /// A supplier's certificate, verified by whoever computes.
+    Certificate {
+        /// Its id (URI).
+        id: String,
+    },
     /// A default value of the scheme for goods and country, with the mark-up of the period's year.
     Default {
         /// CN code.

@@ -482,7 +482,8 @@ impl Reader<'_> {
     fn precursor(&mut self, table: &Table) -> Option<Precursor> {
         let figures = ["see_direct", "see_indirect", "electricity"];
         let common = ["name", "category", "cn_code", "uses"];
-        let by = ["statement", "default", "scrap"].into_iter().filter(|key| table.map.contains_key(*key));
+        let by =
+            ["certificate", "statement", "default", "scrap"].into_iter().filter(|key| table.map.contains_key(*key));
         let embedded = match by.collect::<Vec<_>>()[..] {
             [] => {
                 self.close(table, &[&common[..], &figures[..]].concat());
@@ -491,13 +492,14 @@ impl Reader<'_> {
             [key] => {
                 self.close(table, &[&common[..], &[key]].concat());
                 match key {
+                    "certificate" => self.string(table, key).map(|id| Embedded::Certificate { id }),
                     "statement" => self.sha256(table, key).map(|sha256| Embedded::Statement { sha256 }),
                     "default" => self.default_value(table),
                     _ => self.scrap(table),
                 }
             }
             _ => {
-                let problem = "give one of statement, default, scrap, or the figures";
+                let problem = "give one of certificate, statement, default, scrap, or the figures";
                 self.refuse(table.offset, table.path.clone(), problem);
                 None
             }

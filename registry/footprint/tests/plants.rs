@@ -340,7 +340,7 @@ fn scrap_carries_nothing() {
         + &product("p");
     close(&computed(&text)[0].total.value, 1.0);
     refused(&text.replace("scrap = true", "scrap = false"), "precursor[0].scrap", "must be true");
-    refused(&text.replace("scrap = true", "scrap = true\nstatement = \"x\""), "precursor[0]", "one of statement");
+    refused(&text.replace("scrap = true", "scrap = true\nstatement = \"x\""), "precursor[0]", "one of certificate");
     refused(&text.replace("scrap = true", "statement = \"x\""), "precursor[0].statement", "64 hexadecimal");
 }
 

@@ -331,7 +331,7 @@ impl Server {
         let meters = Meters::start(config)?;
         let traced = config.telemetry.as_ref().is_some_and(|telemetry| telemetry.otlp.is_some());
         if let Some(data) = &mut data {
-            data.rows = observed(data.rows.clone(), &meters, traced);
+            data.rows = observed(data.rows.clone(), RocksStore::ENGINE, &meters, traced);
         }
         // Step 3: channels to peers, in this process or others; each connects when it is first used.
         let arrivals = Arrivals::default();

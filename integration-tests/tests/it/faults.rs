@@ -232,6 +232,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         },
         store,
         blobs: Arc::new(FolderBlobs::open(&folder.join("blobs")).expect("blobs")),
+        guard: Arc::new(FolderBlobs::open(&folder.join("guard")).expect("blobs")),
         footprint: nobody(),
         clock: system_clock(),
         // No epoch falls into the test: its calls to the store are those of the registration.
@@ -241,6 +242,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
     })
     .await
     .map(|(service, _sequencer)| service)
+    .map_err(|error| error.to_string())
 }
 
 fn anchor(keys: &Keys, authority: &Authority, id: &str) -> Vec<u8> {

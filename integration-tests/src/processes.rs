@@ -40,7 +40,10 @@ pub fn program(name: &str) -> Result<PathBuf, WorldError> {
 }
 
 /// Where a process says that it listens.
-fn addresses(line: &str) -> Result<Addresses, WorldError> {
+///
+/// # Errors
+/// It says something else.
+pub fn addresses(line: &str) -> Result<Addresses, WorldError> {
     let after = |words: &str| {
         let rest = line.split(words).nth(1)?;
         rest.split(',').next()?.trim().parse::<SocketAddr>().ok()

@@ -142,3 +142,43 @@ fn folders_are_named_like_crates_and_share_the_lints() {
         assert_eq!(lints, Some(true), "{}: [lints] workspace = true", package.name);
     }
 }
+
+/// Who may name the engine of rows: the crate that has it, the process that is put together of all, and measurements,
+/// which compare with it.
+const KNOW_ROCKSDB: &[&str] = &["registry/store/", "services/touchstone/src/serve.rs", "integration-tests/"];
+
+#[test]
+fn nothing_above_the_store_knows_its_engine() {
+    let metadata = metadata();
+    let root = metadata.workspace_root.as_std_path();
+    let mut wrong = Vec::new();
+    for package in metadata.workspace_packages() {
+        let folder = package.manifest_path.parent().expect("a folder");
+        let is_known = KNOW_ROCKSDB.iter().any(|known| format!("{}/", folder.as_str()).ends_with(&format!("/{known}")));
+        let depends = package.dependencies.iter().any(|dependency| dependency.name.contains("rocksdb"));
+        if depends && !is_known {
+            wrong.push(format!("{} depends on RocksDB", package.name));
+        }
+    }
+    let (mut folders, mut read) = (vec![root.join("registry"), root.join("services"), root.join("clients")], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+            if !name.ends_with(".rs") || KNOW_ROCKSDB.iter().any(|known| name.starts_with(known)) {
+                continue;
+            }
+            read += 1;
+            let text = std::fs::read_to_string(&path).expect("text").to_lowercase();
+            if text.contains("rocks") {
+                wrong.push(format!("{name} names the engine"));
+            }
+        }
+    }
+    assert!(read > 100, "{read} files: the sources are not where they were");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cose::key::SigningKey;
@@ -23,110 +22,14 @@ use record::statement::{Heading, sign};
 use registry_service::{LogKeys, RegistryService};
 use runtime::connect::Peer;
 use runtime::{Caller, Clock, system_clock};
-use store::{
-    Batch, Committed, Direction, FolderBlobs, Namespace, Page, Part, RegistryStore, RocksStore, StoreError, Token,
-};
+use store::faults::{FAULTS, Fault, Faulty};
+use store::{FolderBlobs, RocksStore};
 use tonic::transport::Endpoint;
 use tonic::{Code, Request, Status};
 use touchstone::identities::Authority;
 use touchstone_client::new_request_id;
 
 use crate::support;
-
-/// How a call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing was written, and the engine says so.
-    NotWritten,
-    /// Written, and the outcome is not known.
-    Written,
-    /// Written, and the engine says it failed.
-    WrittenDenied,
-}
-
-pub const FAULTS: [Fault; 3] = [Fault::NotWritten, Fault::Written, Fault::WrittenDenied];
-
-/// A store whose calls from the `first` on fail, `count` of them, counted from arming.
-pub struct Faulty {
-    inner: RocksStore,
-    calls: AtomicUsize,
-    failing: std::sync::Mutex<(Range<usize>, Fault)>,
-}
-
-impl Faulty {
-    pub fn new(inner: RocksStore) -> Arc<Self> {
-        let failing = std::sync::Mutex::new((0..0, Fault::NotWritten));
-        Arc::new(Self { inner, calls: AtomicUsize::new(0), failing })
-    }
-
-    /// Counts from here; returns how many calls there were since the last time.
-    pub fn arm(&self, failing: Range<usize>, fault: Fault) -> usize {
-        *self.failing.lock().expect("lock") = (failing, fault);
-        self.calls.swap(0, Ordering::SeqCst)
-    }
-
-    fn fails(&self) -> Option<Fault> {
-        let call = self.calls.fetch_add(1, Ordering::SeqCst);
-        let failing = self.failing.lock().expect("lock");
-        failing.0.contains(&call).then_some(failing.1)
-    }
-
-    fn read(&self) -> Result<(), StoreError> {
-        match self.fails() {
-            None => Ok(()),
-            Some(fault) => Err(StoreError::Unavailable(format!("a fault of the test: {fault:?}"))),
-        }
-    }
-}
-
-#[async_trait::async_trait]
-impl RegistryStore for Faulty {
-    async fn get(&self, part: &Part, ns: Namespace, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.read()?;
-        self.inner.get(part, ns, key).await
-    }
-
-    async fn multi_get(
-        &self,
-        part: &Part,
-        ns: Namespace,
-        keys: &[Vec<u8>],
-    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        self.read()?;
-        self.inner.multi_get(part, ns, keys).await
-    }
-
-    async fn scan(
-        &self,
-        part: &Part,
-        ns: Namespace,
-        range: Range<Vec<u8>>,
-        limit: usize,
-        direction: Direction,
-    ) -> Result<Page, StoreError> {
-        self.read()?;
-        self.inner.scan(part, ns, range, limit, direction).await
-    }
-
-    async fn commit(&self, part: &Part, batch: Batch) -> Result<Committed, StoreError> {
-        match self.fails() {
-            None => self.inner.commit(part, batch).await,
-            Some(Fault::NotWritten) => Err(StoreError::Unavailable("a fault of the test: not written".into())),
-            Some(Fault::Written) => match self.inner.commit(part, batch).await? {
-                Committed::Yes(_) => Ok(Committed::Unknown),
-                other => Ok(other),
-            },
-            Some(Fault::WrittenDenied) => match self.inner.commit(part, batch).await? {
-                Committed::Yes(_) => Err(StoreError::Unavailable("a fault of the test: written".into())),
-                other => Ok(other),
-            },
-        }
-    }
-
-    async fn wait_applied(&self, token: Token, deadline: Duration) -> Result<(), StoreError> {
-        self.inner.wait_applied(token, deadline).await
-    }
-}
 
 pub fn as_caller<T>(caller: &Caller, message: T) -> Request<T> {
     let mut request = Request::new(message);
@@ -329,6 +232,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         },
         store,
         blobs: Arc::new(FolderBlobs::open(&folder.join("blobs")).expect("blobs")),
+        guard: Arc::new(FolderBlobs::open(&folder.join("guard")).expect("blobs")),
         footprint: nobody(),
         clock: system_clock(),
         // No epoch falls into the test: its calls to the store are those of the registration.
@@ -338,6 +242,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
     })
     .await
     .map(|(service, _sequencer)| service)
+    .map_err(|error| error.to_string())
 }
 
 fn anchor(keys: &Keys, authority: &Authority, id: &str) -> Vec<u8> {

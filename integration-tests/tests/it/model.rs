@@ -17,10 +17,11 @@ use record::instrument::{Instrument, InstrumentKind, Measurand, Placement, Regis
 use record::reading::ReadingBatch;
 use runtime::Clock;
 use store::RocksStore;
+use store::faults::{FAULTS, Faulty};
 use tokio_stream::StreamExt;
 use touchstone_client::new_request_id;
 
-use crate::faults::{FAULTS, Faulty, as_caller, metering_service, transient};
+use crate::faults::{as_caller, metering_service, transient};
 use crate::support::{SITE, SITE_ID};
 
 const STEP: i64 = 900;

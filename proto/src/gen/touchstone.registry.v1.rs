@@ -219,6 +219,9 @@ pub enum ErrorReason {
     ArrangementUnknown = 29,
     /// The caller's organisation is not the signer's. Have the signer's own organisation register it.
     RegistrantMismatch = 30,
+    /// The database is an older copy than the log that was signed, or another: signing would fork the log, so it does nothing.
+    /// Tell the operator, whose log says what to restore; what was acknowledged before is not lost by waiting.
+    LogRefusesToSign = 31,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -254,6 +257,7 @@ impl ErrorReason {
             Self::NotYetPublished => "ERROR_REASON_NOT_YET_PUBLISHED",
             Self::ArrangementUnknown => "ERROR_REASON_ARRANGEMENT_UNKNOWN",
             Self::RegistrantMismatch => "ERROR_REASON_REGISTRANT_MISMATCH",
+            Self::LogRefusesToSign => "ERROR_REASON_LOG_REFUSES_TO_SIGN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -288,6 +292,7 @@ impl ErrorReason {
             "ERROR_REASON_NOT_YET_PUBLISHED" => Some(Self::NotYetPublished),
             "ERROR_REASON_ARRANGEMENT_UNKNOWN" => Some(Self::ArrangementUnknown),
             "ERROR_REASON_REGISTRANT_MISMATCH" => Some(Self::RegistrantMismatch),
+            "ERROR_REASON_LOG_REFUSES_TO_SIGN" => Some(Self::LogRefusesToSign),
             _ => None,
         }
     }

@@ -1,21 +1,33 @@
 //! Certificates of those who sign statements: what one says, and the path to an anchor.
 //!
 //! Paths are built and checked by rustls-webpki (RFC 5280 §6: names, signatures, dates of leaf and
-//! intermediates, basic constraints, path length, name constraints, unknown critical extensions).
-//! An anchor is a name and a key; its own dates are the business of whoever vouches for it. On top
-//! stand our own rules for the leaf: not a CA, digitalSignature where key usage is present, a key
-//! that we accept. Extended key usage is free: no purpose is registered for signing statements, so a
-//! certificate without the extension, or with any, is accepted. Revocation is judged elsewhere, by
-//! logged events.
+//! intermediates, basic constraints, path length, name constraints, unknown critical extensions). On
+//! top stand our own rules (`profile.rs`: form of each certificate, and how it names its issuer; the
+//! anchor's dates too), and for the leaf: not a CA, digitalSignature where key usage is present, a
+//! key that we accept. Extended key usage is free: no purpose is registered for signing statements,
+//! so a certificate without the extension, or with any, is accepted.
+//!
+//! Revocation: lists of issuers that the caller has are heeded ([`verify_path_with`]); nothing is
+//! fetched. What ends an accreditation or a signer in the log are logged events, judged elsewhere.
+//!
+//! `tests/limbo.rs` holds all of this to the cases of x509-limbo, with each divergence and its reason.
 
 mod certificate;
+mod profile;
+mod revocation;
 
 pub use certificate::{Certificate, CertificateError};
+pub use revocation::RevocationList;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
+use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::time::Duration;
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter,
+    RevocationOptionsBuilder, UnknownStatusPolicy, VerifiedPath,
+};
+use x509_parser::prelude::X509Certificate;
 
 /// Intermediates considered; a statement's chain is two or three long, and each costs signature checks.
 pub const MAX_INTERMEDIATES: usize = 8;
@@ -69,10 +81,31 @@ impl Deref for VerifiedCertificate {
     }
 }
 
+/// A place on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Of who signs the statement.
+    Leaf,
+    /// Between leaf and anchor.
+    Intermediate,
+    /// Of the authority that is trusted.
+    Anchor,
+}
+
+impl std::fmt::Display for Whose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Whose::Leaf => "the signer's certificate",
+            Whose::Intermediate => "a certificate between signer and authority",
+            Whose::Anchor => "the authority's certificate",
+        })
+    }
+}
+
 /// Why a certificate has no acceptable path. Times are seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// The leaf, or an issuer on the way, was no longer valid.
+    /// The leaf, an issuer on the way, or the anchor was no longer valid.
     #[error("certificate expired at {not_after}, before {at}")]
     Expired {
         /// The time asked about.
@@ -80,7 +113,7 @@ pub enum PathError {
         /// The end of validity.
         not_after: i64,
     },
-    /// The leaf, or an issuer on the way, was not yet valid.
+    /// The leaf, an issuer on the way, or the anchor was not yet valid.
     #[error("certificate valid from {not_before}, after {at}")]
     NotYetValid {
         /// The time asked about.
@@ -112,6 +145,30 @@ pub enum PathError {
     /// A critical extension that is not understood (RFC 5280 §4.2).
     #[error("a critical extension is not understood")]
     CriticalExtension,
+    /// A certificate that RFC 5280 does not allow.
+    #[error("{whose}: {what}; ask its issuer for one that follows RFC 5280")]
+    Form {
+        /// Which one.
+        whose: Whose,
+        /// The rule that it breaks, with its clause.
+        what: &'static str,
+    },
+    /// A list of its issuer names the leaf, or an issuer on the way.
+    #[error("certificate {serial} was revoked by its issuer at {since}, not after {at}; sign with one that is not")]
+    Revoked {
+        /// Serial number, hex.
+        serial: String,
+        /// Since when.
+        since: i64,
+        /// The time asked about.
+        at: i64,
+    },
+    /// A revocation list that was given cannot be used. It is not passed over.
+    #[error("a revocation list cannot be used: {what}; obtain the issuer's newest one")]
+    RevocationList {
+        /// Why.
+        what: &'static str,
+    },
     /// An anchor is not a certificate.
     #[error("anchor {index} is not a certificate")]
     MalformedAnchor {
@@ -128,10 +185,29 @@ pub enum PathError {
 
 /// Checks the path from `leaf` over some of `intermediates` (DER) to one of `anchors` (DER
 /// certificates), for the time given in seconds since 1970-01-01T00:00:00Z.
+///
+/// # Errors
+/// [`PathError`].
 pub fn verify_path(
     leaf: &Certificate,
     intermediates: &[Vec<u8>],
     anchors: &[Vec<u8>],
+    at_unix_secs: i64,
+) -> Result<VerifiedCertificate, PathError> {
+    verify_path_with(leaf, intermediates, anchors, &[], at_unix_secs)
+}
+
+/// The same, with revocation lists of issuers on the path. A certificate is revoked from the date that the list gives: what
+/// it signed before stands. Lists of other issuers are of no account; one that revokes must be signed by the issuer and be
+/// current at the time asked about, and does not become right by being left out, so a fault of it is an error.
+///
+/// # Errors
+/// [`PathError`].
+pub fn verify_path_with(
+    leaf: &Certificate,
+    intermediates: &[Vec<u8>],
+    anchors: &[Vec<u8>],
+    lists: &[RevocationList<'_>],
     at_unix_secs: i64,
 ) -> Result<VerifiedCertificate, PathError> {
     let at = at_unix_secs;
@@ -163,12 +239,99 @@ pub fn verify_path(
     let intermediates: Vec<_> = intermediates.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
     let der = CertificateDer::from(leaf.der());
     let end = EndEntityCert::try_from(&der).map_err(|error| path_error(error, at))?;
-    let path = end
-        .verify_for_usage(ALGORITHMS, &trusted, &intermediates, time, AnyPurpose, None, None)
-        .map_err(|error| path_error(error, at))?;
-    let anchor = trusted.iter().position(|anchor| anchor == path.anchor());
-    let anchor = anchor.ok_or(PathError::UnknownIssuer)?;
+
+    // Asked of every path that webpki finds, so that a good one is not missed for a bad one before it.
+    let (anchor, refused) = (Cell::new(None), RefCell::new(None));
+    let rules = |path: &VerifiedPath<'_>| {
+        let between: Vec<CertificateDer<'_>> = path.intermediate_certificates().map(|cert| cert.der()).collect();
+        // Two certificates of one authority are one anchor to webpki.
+        let candidates = trusted.iter().enumerate().filter(|(_, anchor)| *anchor == path.anchor());
+        for (index, _) in candidates {
+            match rules_of_path(leaf.der(), &between, &anchors[index], lists, at) {
+                Ok(()) => {
+                    anchor.set(Some(index));
+                    return Ok(());
+                }
+                Err(error) => *refused.borrow_mut() = Some(error),
+            }
+        }
+        Err(webpki::Error::UnknownIssuer)
+    };
+    let revoking: Vec<&CertRevocationList<'_>> = lists
+        .iter()
+        .filter(|list| is_revoking(list, leaf.der(), &intermediates, at))
+        .map(RevocationList::checked)
+        .collect();
+    let revocation = RevocationOptionsBuilder::new(&revoking).ok().map(|options| {
+        // A certificate that no list names is good; a list that is over is not.
+        options.with_status_policy(UnknownStatusPolicy::Allow).with_expiration_policy(ExpirationPolicy::Enforce).build()
+    });
+    let path = end.verify_for_usage(ALGORITHMS, &trusted, &intermediates, time, AnyPurpose, revocation, Some(&rules));
+    if let Err(error) = path {
+        let by_rule = refused.take().filter(|_| matches!(error, webpki::Error::UnknownIssuer));
+        let revoked = || revoked(lists, leaf.der(), &intermediates, at);
+        return Err(match error {
+            webpki::Error::CertRevoked => revoked().unwrap_or(PathError::RevocationList { what: "malformed" }),
+            error => by_rule.unwrap_or_else(|| path_error(error, at)),
+        });
+    }
+    let anchor = anchor.get().ok_or(PathError::UnknownIssuer)?;
     Ok(VerifiedCertificate { certificate: leaf.clone(), anchor, at_unix_secs: at })
+}
+
+/// Our own rules, for a path that webpki found.
+fn rules_of_path(
+    leaf: &[u8],
+    between: &[CertificateDer<'_>],
+    anchor: &[u8],
+    lists: &[RevocationList<'_>],
+    at: i64,
+) -> Result<(), PathError> {
+    let mut path = vec![profile::read(leaf, Whose::Leaf)?];
+    for der in between {
+        path.push(profile::read(der, Whose::Intermediate)?);
+    }
+    path.push(profile::read(anchor, Whose::Anchor)?);
+    profile::check(&path, at)?;
+    // webpki knows the key usage of intermediates alone (RFC 5280 §6.3.3 (f)).
+    let signs_no_lists = |issuer: &X509Certificate<'_>| {
+        matches!(issuer.key_usage(), Ok(Some(usage)) if !usage.value.crl_sign())
+            && lists.iter().any(|list| list.is_of(issuer))
+    };
+    match path[1..].iter().any(signs_no_lists) {
+        true => Err(PathError::RevocationList { what: "its issuer may not sign lists (RFC 5280 §6.3.3 (f))" }),
+        false => Ok(()),
+    }
+}
+
+/// Since when each certificate that may be on the path is revoked by a list, where that is not after `at`, with its serial
+/// number.
+fn revocations<'a>(
+    list: &'a RevocationList<'_>,
+    leaf: &'a [u8],
+    intermediates: &'a [CertificateDer<'_>],
+    at: i64,
+) -> impl Iterator<Item = (i64, String)> + 'a {
+    let ders = std::iter::once(leaf).chain(intermediates.iter().map(AsRef::as_ref));
+    ders.filter_map(move |der| {
+        let certificate = profile::read(der, Whose::Intermediate).ok()?;
+        let since = list.since(&certificate).filter(|since| *since <= at)?;
+        Some((since, hex::encode(certificate.raw_serial())))
+    })
+}
+
+fn is_revoking(list: &RevocationList<'_>, leaf: &[u8], intermediates: &[CertificateDer<'_>], at: i64) -> bool {
+    revocations(list, leaf, intermediates, at).next().is_some()
+}
+
+fn revoked(
+    lists: &[RevocationList<'_>],
+    leaf: &[u8],
+    intermediates: &[CertificateDer<'_>],
+    at: i64,
+) -> Option<PathError> {
+    let all = lists.iter().flat_map(|list| revocations(list, leaf, intermediates, at));
+    all.min().map(|(since, serial)| PathError::Revoked { serial, since, at })
 }
 
 /// Absent or any extended key usage: see the head of this module.
@@ -197,6 +360,14 @@ fn path_error(error: webpki::Error, at: i64) -> PathError {
         E::PathLenConstraintViolated => PathError::Constraint { what: "path length" },
         E::NameConstraintViolation => PathError::Constraint { what: "name constraint" },
         E::UnsupportedCriticalExtension => PathError::CriticalExtension,
+        E::CrlExpired { .. } => PathError::RevocationList { what: "it was over at the time asked about" },
+        E::InvalidCrlSignatureForPublicKey => PathError::RevocationList { what: "its issuer did not sign it" },
+        E::IssuerNotCrlSigner => {
+            PathError::RevocationList { what: "its issuer may not sign lists (RFC 5280 §6.3.3 (f))" }
+        }
+        E::UnsupportedCrlSignatureAlgorithmContext(_) | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => {
+            PathError::RevocationList { what: "it is signed with an unsupported algorithm" }
+        }
         E::MaximumPathBuildCallsExceeded
         | E::MaximumPathDepthExceeded
         | E::MaximumSignatureChecksExceeded

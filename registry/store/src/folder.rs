@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{BlobStore, MAX_BLOB_BYTES, Put, StoreError};
+use crate::{BlobStore, Put, StoreError, check_blob_name, check_blob_size};
 
 /// Blobs as files. A blob is written beside its place, synced, then linked into it; a folder is synced after a change.
 pub struct FolderBlobs {
@@ -32,21 +32,11 @@ impl FolderBlobs {
     }
 
     fn place(&self, name: &str) -> Result<PathBuf, StoreError> {
-        let fits = |segment: &str| {
-            !segment.is_empty()
-                && !segment.starts_with('.')
-                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-        };
-        if name.len() > 512 || !name.split('/').all(fits) {
-            return Err(StoreError::Unavailable(format!("{name:?} is no blob name")));
-        }
+        check_blob_name(name)?;
         Ok(self.root.join(name))
     }
 
     fn stage(&self, bytes: &[u8]) -> Result<PathBuf, StoreError> {
-        if bytes.len() > MAX_BLOB_BYTES {
-            return Err(StoreError::TooLarge { what: "bytes in a blob", size: bytes.len(), limit: MAX_BLOB_BYTES });
-        }
         let number = self.temporary.fetch_add(1, Ordering::Relaxed);
         let path = self.root.join(".tmp").join(format!("{}-{number}", std::process::id()));
         let mut file = File::create(&path).map_err(unavailable)?;
@@ -59,61 +49,85 @@ fn unavailable(error: std::io::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-fn sync_parent(place: &Path) -> Result<(), StoreError> {
-    let parent = place.parent().ok_or_else(|| StoreError::Unavailable("a blob without a folder".into()))?;
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(unavailable)
+fn sync(folder: &Path) -> Result<(), StoreError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(unavailable)
+}
+
+fn parent(place: &Path) -> Result<&Path, StoreError> {
+    place.parent().ok_or_else(|| StoreError::Unavailable("a blob without a folder".into()))
+}
+
+/// Makes a folder that survives power loss: each new one is an entry of the folder above, which is synced.
+fn make(folder: &Path) -> Result<(), StoreError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = parent(folder)?;
+    make(above)?;
+    match fs::create_dir(folder) {
+        // Another put made it meanwhile, and may not have synced it yet.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(unavailable(error)),
+        _ => sync(above),
+    }
+}
+
+/// The blob at a place; `None` where there is none, or a folder of blobs.
+fn open(place: &Path) -> Result<Option<File>, StoreError> {
+    match File::open(place) {
+        Ok(file) => Ok(file.metadata().map_err(unavailable)?.is_file().then_some(file)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(unavailable(error)),
+    }
 }
 
 fn read(place: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(place) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unavailable(error)),
-    }
+    let Some(mut file) = open(place)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unavailable)?;
+    Ok(Some(bytes))
 }
 
 #[async_trait::async_trait]
 impl BlobStore for FolderBlobs {
     async fn put_if_absent(&self, name: &str, bytes: &[u8]) -> Result<Put, StoreError> {
         let place = self.place(name)?;
+        check_blob_size(bytes)?;
+        let same_or_different = |there: Option<Vec<u8>>| {
+            if there.as_deref() != Some(bytes) {
+                return Ok(Put::Different);
+            }
+            // An earlier put may have failed between its name and the sync of it.
+            sync(parent(&place)?).map(|()| Put::Same)
+        };
         if let Some(there) = read(&place)? {
-            return Ok(if there == bytes { Put::Same } else { Put::Different });
+            return same_or_different(Some(there));
         }
         let staged = self.stage(bytes)?;
-        if let Some(folder) = place.parent() {
-            fs::create_dir_all(folder).map_err(unavailable)?;
-        }
+        make(parent(&place)?)?;
         let linked = fs::hard_link(&staged, &place);
         let _gone = fs::remove_file(&staged);
         match linked {
-            Ok(()) => {
-                sync_parent(&place)?;
-                Ok(Put::Created)
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Ok(if read(&place)?.as_deref() == Some(bytes) { Put::Same } else { Put::Different })
-            }
+            Ok(()) => sync(parent(&place)?).map(|()| Put::Created),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => same_or_different(read(&place)?),
             Err(error) => Err(unavailable(error)),
         }
     }
 
     async fn put_if_match(&self, name: &str, expected: Option<&[u8]>, bytes: &[u8]) -> Result<Put, StoreError> {
         let place = self.place(name)?;
+        check_blob_size(bytes)?;
         let _one_at_a_time = self.swap.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let there = read(&place)?;
         if there.as_deref() == Some(bytes) {
-            return Ok(Put::Same);
+            return sync(parent(&place)?).map(|()| Put::Same);
         }
         if there.as_deref() != expected {
             return Ok(Put::Different);
         }
         let staged = self.stage(bytes)?;
-        if let Some(folder) = place.parent() {
-            fs::create_dir_all(folder).map_err(unavailable)?;
-        }
+        make(parent(&place)?)?;
         fs::rename(&staged, &place).map_err(unavailable)?;
-        sync_parent(&place)?;
-        Ok(Put::Created)
+        sync(parent(&place)?).map(|()| Put::Created)
     }
 
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -121,12 +135,9 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn get_range(&self, name: &str, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut file = match File::open(self.place(name)?) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(unavailable(error)),
-        };
-        file.seek(SeekFrom::Start(range.start)).map_err(unavailable)?;
+        let Some(mut file) = open(&self.place(name)?)? else { return Ok(None) };
+        let size = file.metadata().map_err(unavailable)?.len();
+        file.seek(SeekFrom::Start(range.start.min(size))).map_err(unavailable)?;
         let mut bytes = Vec::new();
         let length = range.end.saturating_sub(range.start);
         file.take(length).read_to_end(&mut bytes).map_err(unavailable)?;

@@ -144,3 +144,14 @@ pub(crate) fn physical(part: &Part, ns: Namespace, key: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(key);
     bytes
 }
+
+/// Physical bounds of a scan, upper one exclusive; `None` when nothing can lie between them.
+pub(crate) fn bounds(part: &Part, ns: Namespace, range: &std::ops::Range<Vec<u8>>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let start = physical(part, ns, &range.start);
+    let end = match range.end.is_empty() {
+        // Never empty: the first byte of a key is at most 201.
+        true => after_prefix(&physical(part, ns, &[])),
+        false => physical(part, ns, &range.end),
+    };
+    (start < end).then_some((start, end))
+}

@@ -1,19 +1,36 @@
-//! Where the record is kept: two traits with few verbs and a stated promise, RocksDB and a local folder behind them.
+//! Where the record is kept: two traits with few verbs and a stated promise, and engines behind them.
 //!
 //! There is no meaning here: no reading, certificate or log, no network, no signature. Nothing above this crate knows
-//! an engine; an engine that passes `tests/conformance.rs` may take its place.
+//! an engine; an engine that passes the suite of `conformance` (a feature, so that an engine of another crate runs it
+//! too) may take its place.
+//!
+//! | engine | rows | blobs | for |
+//! |---|---|---|---|
+//! | RocksDB | [`RocksStore`] | | servers |
+//! | a folder | [`FolderStore`] | [`FolderBlobs`] | rows that fit in memory; blobs of one machine |
+//! | memory | [`MemoryStore`] | [`MemoryBlobs`] | tests |
 //!
 //! **Promise.** `commit` answers `Committed` only when every row of the batch survives `kill -9` and power loss; a
 //! batch is applied whole or not at all; nobody reads a row before it is durable. `put_if_absent` answers `Created`
 //! only when the whole blob is durable under its name.
 
+mod claim;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+#[cfg(feature = "conformance")]
+pub mod faults;
 mod folder;
 pub mod idempotency;
+mod journal;
 pub mod keys;
+mod memory;
 mod rocks;
+mod table;
 
 pub use folder::FolderBlobs;
+pub use journal::FolderStore;
 pub use keys::{Namespace, Part};
+pub use memory::{MemoryBlobs, MemoryStore};
 pub use rocks::RocksStore;
 
 use std::ops::Range;
@@ -31,9 +48,11 @@ pub const MAX_VALUE_BYTES: usize = 64 << 10;
 pub const MAX_PAGE_ROWS: usize = 10_000;
 /// Largest blob.
 pub const MAX_BLOB_BYTES: usize = 64 << 20;
+/// Longest name of a blob.
+pub const MAX_BLOB_NAME_BYTES: usize = 512;
 
 /// A condition that must hold when the batch is applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Check {
     /// The row must not exist.
     Absent(Namespace, Vec<u8>),
@@ -115,7 +134,8 @@ impl Batch {
                 other => (other.row().1, &[][..]),
             })
             .chain(self.puts.iter().map(|(_, key, value)| (key.as_slice(), value.as_slice())))
-            .chain(self.dels.iter().map(|(_, key)| (key.as_slice(), &[][..])));
+            .chain(self.dels.iter().map(|(_, key)| (key.as_slice(), &[][..])))
+            .chain(self.fence.iter().map(|(key, _)| (key.as_slice(), &[][..])));
         for (key, value) in rows {
             if key.len() > MAX_KEY_BYTES {
                 return too_large("bytes in a key", key.len(), MAX_KEY_BYTES);
@@ -129,6 +149,29 @@ impl Batch {
             return too_large("bytes in a batch", bytes, MAX_BATCH_BYTES);
         }
         Ok(())
+    }
+
+    /// What fence and checks say to the rows as `now` gives them: `None` when all hold, else [`Committed::Fenced`] or
+    /// the first check that does not. One rule for all engines.
+    ///
+    /// # Errors
+    /// Those of `now`.
+    pub fn refusal<E>(
+        &self,
+        mut now: impl FnMut(Namespace, &[u8]) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<Option<Committed>, E> {
+        if let Some((key, epoch)) = &self.fence
+            && now(Namespace::Head, key)?.as_deref() != Some(&epoch.to_be_bytes()[..])
+        {
+            return Ok(Some(Committed::Fenced));
+        }
+        for check in &self.checks {
+            let (ns, key) = check.row();
+            if !check.holds(now(ns, key)?.as_deref()) {
+                return Ok(Some(Committed::Conflict(check.clone())));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -183,6 +226,15 @@ pub enum StoreError {
     /// The engine failed: try again, nothing was half-written.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// A name that no engine takes for a blob; nothing was written.
+    #[error(
+        "{name:?} is no blob name: use at most {MAX_BLOB_NAME_BYTES} bytes, segments of A-Z a-z 0-9 . _ - between \
+         slashes, none of them empty or beginning with a dot"
+    )]
+    BlobName {
+        /// The name.
+        name: String,
+    },
     /// The folder is open here or in another process.
     #[error("another process has it open")]
     InUse,
@@ -201,8 +253,9 @@ pub trait RegistryStore: Send + Sync + 'static {
     async fn multi_get(&self, part: &Part, ns: Namespace, keys: &[Vec<u8>])
     -> Result<Vec<Option<Vec<u8>>>, StoreError>;
 
-    /// Rows with `range.start <= key < range.end` in byte order, at most `limit` and [`MAX_PAGE_ROWS`]. An empty
-    /// `range.end` means no upper bound.
+    /// Rows with `range.start <= key < range.end` in byte order, at most `limit` (from 1 to [`MAX_PAGE_ROWS`]: what is
+    /// outside counts as the nearer of the two). An empty `range.end` means no upper bound. What is written between
+    /// two pages is in the later one if it lies there; a row that nobody touches is seen once.
     async fn scan(
         &self,
         part: &Part,
@@ -230,7 +283,37 @@ pub enum Put {
     Different,
 }
 
-/// Named immutable byte strings, and a few that change by compare-and-set. Names are slash-separated, relative.
+/// Refuses a name that any engine might refuse: one rule for all.
+///
+/// # Errors
+/// [`StoreError::BlobName`].
+pub fn check_blob_name(name: &str) -> Result<(), StoreError> {
+    let fits = |segment: &str| {
+        !segment.is_empty()
+            && !segment.starts_with('.')
+            && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    if name.len() <= MAX_BLOB_NAME_BYTES && name.split('/').all(fits) {
+        return Ok(());
+    }
+    Err(StoreError::BlobName { name: name.chars().take(80).collect() })
+}
+
+/// Refuses a blob that any engine might refuse: one rule for all.
+///
+/// # Errors
+/// [`StoreError::TooLarge`].
+pub fn check_blob_size(bytes: &[u8]) -> Result<(), StoreError> {
+    match bytes.len() {
+        size if size > MAX_BLOB_BYTES => {
+            Err(StoreError::TooLarge { what: "bytes in a blob", size, limit: MAX_BLOB_BYTES })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Named immutable byte strings, and a few that change by compare-and-set. Names are slash-separated, relative; a blob's
+/// name is never also the folder of another's.
 #[async_trait::async_trait]
 pub trait BlobStore: Send + Sync + 'static {
     /// Writes a blob that must not change afterwards.

@@ -1,7 +1,6 @@
 //! RocksDB behind [`RegistryStore`]: one writer thread, group commit, one synced `WriteBatch` a group.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
 use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -13,10 +12,9 @@ use rocksdb::{
 };
 use tokio::sync::oneshot;
 
-use crate::keys::{self, after_prefix, physical};
-use crate::{
-    Batch, Check, Committed, Direction, MAX_PAGE_ROWS, Namespace, Page, Part, RegistryStore, StoreError, Token,
-};
+use crate::claim::Claim;
+use crate::keys::{self, bounds, physical};
+use crate::{Batch, Committed, Direction, MAX_PAGE_ROWS, Namespace, Page, Part, RegistryStore, StoreError, Token};
 
 /// Commits waiting for the writer before callers wait too.
 const QUEUE: usize = 4_096;
@@ -35,13 +33,10 @@ struct Job {
     answer: oneshot::Sender<Result<Committed, StoreError>>,
 }
 
-/// File in the folder that whoever has the database open holds locked.
-const LOCK: &str = "in-use";
-
 /// The database and the claim to it, which is given up after it is closed.
 struct Database {
     db: DB,
-    _claim: File,
+    _claim: Claim,
 }
 
 impl Deref for Database {
@@ -49,17 +44,6 @@ impl Deref for Database {
 
     fn deref(&self) -> &DB {
         &self.db
-    }
-}
-
-fn claim(folder: &Path) -> Result<File, StoreError> {
-    let failed = |error: std::io::Error| StoreError::Unavailable(error.to_string());
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    let file = File::create(folder.join(LOCK)).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
@@ -86,12 +70,15 @@ impl Drop for WriterThread {
 }
 
 impl RocksStore {
+    /// Name of the engine, as telemetry gives it (`db.system.name`).
+    pub const ENGINE: &str = "rocksdb";
+
     /// Opens or makes the database in `folder`.
     ///
     /// # Errors
     /// [`StoreError::InUse`] when it is open elsewhere, [`StoreError::Unavailable`] when it cannot be read.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let claim = claim(folder)?;
+        let claim = Claim::of(folder)?;
         let mut options = Options::default();
         options.create_if_missing(true);
         options.set_compression_type(DBCompressionType::Lz4);
@@ -118,7 +105,7 @@ impl RocksStore {
 
     /// Whether the database in `folder` is open, here or in another process.
     pub fn is_in_use(folder: &Path) -> bool {
-        matches!(claim(folder), Err(StoreError::InUse))
+        matches!(Claim::of(folder), Err(StoreError::InUse))
     }
 }
 
@@ -199,16 +186,8 @@ impl Writer {
                 None => self.db.get(&key).map_err(unavailable),
             }
         };
-        if let Some((key, epoch)) = &job.batch.fence
-            && now(Namespace::Head, key)?.as_deref() != Some(&epoch.to_be_bytes()[..])
-        {
-            return Ok(Committed::Fenced);
-        }
-        for check in &job.batch.checks {
-            let (ns, key) = check.row();
-            if !check.holds(now(ns, key)?.as_deref()) {
-                return Ok(Committed::Conflict(Check::clone(check)));
-            }
+        if let Some(refused) = job.batch.refusal(now)? {
+            return Ok(refused);
         }
         self.sequence += 1;
         Ok(Committed::Yes(Token(self.sequence)))
@@ -240,11 +219,7 @@ impl RegistryStore for RocksStore {
         direction: Direction,
     ) -> Result<Page, StoreError> {
         let prefix = physical(part, ns, &[]);
-        let start = physical(part, ns, &range.start);
-        let end = if range.end.is_empty() { after_prefix(&prefix) } else { physical(part, ns, &range.end) };
-        if start >= end {
-            return Ok(Page::default());
-        }
+        let Some((start, end)) = bounds(part, ns, &range) else { return Ok(Page::default()) };
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(start);
         options.set_iterate_upper_bound(end);
@@ -254,7 +229,7 @@ impl RegistryStore for RocksStore {
             Direction::Forward => IteratorMode::Start,
             Direction::Backward => IteratorMode::End,
         };
-        let limit = limit.min(MAX_PAGE_ROWS);
+        let limit = limit.clamp(1, MAX_PAGE_ROWS);
         let mut page = Page::default();
         for row in self.db.iterator_opt(mode, options) {
             let (key, value) = row.map_err(unavailable)?;

@@ -31,8 +31,10 @@ pub struct Config {
     pub keys: LogKeys,
     /// Rows.
     pub store: Arc<dyn RegistryStore>,
-    /// Tiles, and the last signed head.
+    /// Tiles.
     pub blobs: Arc<dyn BlobStore>,
+    /// The heads signed last: elsewhere than rows and tiles, so that no backup restores them all.
+    pub guard: Arc<dyn BlobStore>,
     /// Knows the footprint statements that certificates name.
     pub footprint: Peer,
     /// Time.

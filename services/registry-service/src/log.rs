@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::Span;
 
 use crate::config::Config;
+use crate::guard::{Fork, Guard};
 use crate::index::Index;
 use crate::publisher::{Publisher, Signers};
 use crate::sequencer::Sequencer;
@@ -34,8 +35,6 @@ const QUEUE: usize = 1_024;
 pub const FENCE: &[u8] = b"fence";
 /// Row with size and root.
 pub const HEAD: &[u8] = b"head";
-/// Blob with the last heads that were signed: outside the database, so that a restored backup is noticed.
-pub const SIGNED: &str = "signed-head";
 
 /// A statement that has passed all checks, on its way to a leaf.
 pub struct Submission {
@@ -139,13 +138,30 @@ pub fn part() -> Part {
     Part::log()
 }
 
+/// Why the log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It must sign nothing.
+    #[error(transparent)]
+    Fork(#[from] Fork),
+    /// Something is damaged, or not this log's. Words for the operator.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl From<String> for OpenError {
+    fn from(words: String) -> Self {
+        OpenError::Unusable(words)
+    }
+}
+
 /// Opens the log: takes it over from whoever wrote before, rebuilds what entries tell, begins a new log with its first
 /// two leaves, publishes, and starts its two tasks. They end when the last handle is gone and all is written.
 ///
 /// # Errors
-/// Words for the operator: what is damaged, or why a fork is feared.
-pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), String> {
-    let Config { origin, log_id, keys, store, blobs, clock, min_epoch, max_epoch, .. } = config;
+/// [`OpenError`]. Nothing was signed then.
+pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), OpenError> {
+    let Config { origin, log_id, keys, store, blobs, guard, clock, min_epoch, max_epoch, .. } = config;
     let status_origin = format!("{origin}/status");
     let words = |e: &dyn std::fmt::Display| e.to_string();
     let identity = LogIdentity {
@@ -170,13 +186,20 @@ pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), String> {
     // Step 1: take the log over; a writer that is still alive is fenced off.
     let fence = take_over(store.as_ref()).await?;
     // Step 2: rebuild from entries.
-    let (tree, index) = load(store.as_ref()).await?;
+    let (tree, index) = load_entries(store.as_ref()).await?;
+    if load_head(store.as_ref()).await? != head_row(&tree)? {
+        return Err(OpenError::Unusable(
+            "the head row and the entries disagree: see what `touchstone fsck` says, then restore the database or \
+             `touchstone rebuild` the row"
+                .into(),
+        ));
+    }
     let epochs = load_epochs(store.as_ref()).await?;
-    // Step 3: compare with what was signed last, which is kept outside the database.
-    let signed = blobs.get(SIGNED).await.map_err(|e| words(&e))?.unwrap_or_default();
-    no_fork(&signed, &tree, &epochs)?;
     let fresh = tree.size() == 0;
     same_log(store.as_ref(), &identity).await?;
+    // Step 3: compare with what was signed last, which is kept outside the database.
+    let guard = Guard::open(guard).await.map_err(|e| words(&e))?;
+    guard.check(&tree, &epochs)?;
 
     let placeholder = signers.head(&origin, &log_id, &MemoryTree::new(), 0)?;
     let view = Arc::new(RwLock::new(View { tree, index, head: placeholder, status: None }));
@@ -205,7 +228,7 @@ pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), String> {
         published,
         last_epoch: Instant::now(),
         last_checkpoint: Instant::now(),
-        signed,
+        guard,
     };
     publisher.restore_status(epochs)?;
     publisher.publish().await.map_err(|e| e.message)?;
@@ -257,7 +280,11 @@ async fn take_over(store: &dyn RegistryStore) -> Result<u64, String> {
     }
 }
 
-async fn load(store: &dyn RegistryStore) -> Result<(MemoryTree, Index), String> {
+/// Tree and index, from the entries.
+///
+/// # Errors
+/// Words for the operator: an entry is missing or damaged.
+pub async fn load_entries(store: &dyn RegistryStore) -> Result<(MemoryTree, Index), String> {
     let (mut tree, mut index) = (MemoryTree::new(), Index::default());
     let mut from = Vec::new();
     loop {
@@ -279,20 +306,34 @@ async fn load(store: &dyn RegistryStore) -> Result<(MemoryTree, Index), String> 
             None => break,
         }
     }
-    let head = store.get(&part(), Namespace::Head, HEAD).await.map_err(|e| e.to_string())?;
-    let expected = (tree.size() > 0).then(|| head_row(&tree)).transpose()?;
-    if head != expected {
-        return Err("the head row and the entries disagree: restore the database".into());
-    }
     Ok((tree, index))
 }
 
-fn head_row(tree: &MemoryTree) -> Result<Vec<u8>, String> {
-    let root = tree.root(tree.size()).map_err(|e| e.to_string())?;
-    Ok([&keys::number(tree.size())[..], &root[..]].concat())
+/// The row with size and root.
+///
+/// # Errors
+/// Those of the store.
+pub async fn load_head(store: &dyn RegistryStore) -> Result<Option<Vec<u8>>, String> {
+    store.get(&part(), Namespace::Head, HEAD).await.map_err(|e| e.to_string())
 }
 
-async fn load_epochs(store: &dyn RegistryStore) -> Result<Vec<Epoch>, String> {
+/// The row with size and root, as it must be; none over no entries.
+///
+/// # Errors
+/// None: a tree has the root of its own size.
+pub fn head_row(tree: &MemoryTree) -> Result<Option<Vec<u8>>, String> {
+    if tree.size() == 0 {
+        return Ok(None);
+    }
+    let root = tree.root(tree.size()).map_err(|e| e.to_string())?;
+    Ok(Some([&keys::number(tree.size())[..], &root[..]].concat()))
+}
+
+/// The epochs.
+///
+/// # Errors
+/// Words for the operator: one is missing or damaged.
+pub async fn load_epochs(store: &dyn RegistryStore) -> Result<Vec<Epoch>, String> {
     let (mut epochs, mut from) = (Vec::new(), Vec::new());
     loop {
         let page = store
@@ -335,42 +376,6 @@ async fn same_log(store: &dyn RegistryStore, configured: &LogIdentity) -> Result
                 "{key} is {configured}, the log in this folder began with {stated}: use its own configuration and keys"
             ));
         }
-    }
-    Ok(())
-}
-
-/// Leaves that the log writes before it signs anything.
-pub const FIRST_LEAVES: u64 = 2;
-
-/// The last signed heads must be prefixes of what the database holds: a restored backup must not fork the log.
-fn no_fork(signed: &[u8], tree: &MemoryTree, epochs: &[Epoch]) -> Result<(), String> {
-    if signed.is_empty() {
-        // A crash before the first signature leaves this and no more.
-        if tree.size() <= FIRST_LEAVES && epochs.is_empty() {
-            return Ok(());
-        }
-        return Err(format!(
-            "the database holds {} entries, but {SIGNED}, the file of the head signed last, is gone: put back the blobs \
-             that belong to this database; without it nobody can tell whether this copy is the newest",
-            tree.size()
-        ));
-    }
-    let text = std::str::from_utf8(signed).map_err(|_| "the signed head file is damaged")?;
-    let mut fields = text.split_whitespace();
-    let mut next = || fields.next().ok_or("the signed head file is damaged");
-    let size: u64 = next()?.parse().map_err(|_| "the signed head file is damaged")?;
-    let root = next()?;
-    let status_size: usize = next()?.parse().map_err(|_| "the signed head file is damaged")?;
-    if size > tree.size() || status_size > epochs.len() {
-        return Err(format!(
-            "a head of {size} entries and {status_size} epochs was signed, the database holds {} and {}: this is an \
-             older copy, and going on would fork the log; restore the newest copy or catch up from a mirror first",
-            tree.size(),
-            epochs.len()
-        ));
-    }
-    if hex::encode(tree.root(size).map_err(|e| e.to_string())?) != root {
-        return Err("another tree than this was signed: going on would fork the log".into());
     }
     Ok(())
 }

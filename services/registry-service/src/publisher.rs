@@ -10,16 +10,17 @@ use record::status::{Epoch, StatusRecord};
 use runtime::Refusal;
 use store::{Batch, BlobStore, Check, Committed, Namespace, Put, RegistryStore, keys};
 use tlog::checkpoint::Checkpoint;
+use tlog::leaf_hash;
 use tlog::note::{NoteSigner, SignedNote};
 use tlog::receipt::{Issuer, SignedRoot};
 use tlog::tile::{Bundle as EntryBundle, new_tiles};
-use tlog::tree::MemoryTree;
-use tlog::{Hash, leaf_hash};
+use tlog::tree::{Edge, MemoryTree};
 use tokio::sync::watch;
 
 use crate::error::{DOMAIN, internal};
+use crate::guard::{Guard, Head, Heads};
 use crate::index::Index;
-use crate::log::{FENCE, Published, SIGNED, SignedHead, Status, View, part, read, write};
+use crate::log::{FENCE, Published, SignedHead, Status, View, part, read, write};
 
 /// Shortest time between two checkpoints: a signature and two syncs of a file serve all statements of that time.
 const PACE: Duration = Duration::from_millis(20);
@@ -42,7 +43,7 @@ pub struct Signers {
 pub struct Publisher {
     /// Rows: epochs are written, entries read.
     pub store: Arc<dyn RegistryStore>,
-    /// Tiles, and the head signed last.
+    /// Tiles.
     pub blobs: Arc<dyn BlobStore>,
     /// Keys.
     pub signers: Signers,
@@ -68,8 +69,8 @@ pub struct Publisher {
     pub last_epoch: Instant,
     /// When the newest checkpoint was begun.
     pub last_checkpoint: Instant,
-    /// What the blob of the head signed last holds.
-    pub signed: Vec<u8>,
+    /// The heads signed last.
+    pub guard: Guard,
 }
 
 impl Signers {
@@ -159,8 +160,9 @@ impl Publisher {
                 self.blob(&bundle.path(), &bundle.encode(&entries).map_err(internal)?).await?;
             }
         }
-        let epochs = read(&self.view).status.as_ref().map_or(0, |status| status.epochs.len());
-        self.intend(size, &root, epochs).await?;
+        let status =
+            read(&self.view).status.as_ref().map_or(Head::of(&MemoryTree::new()), |status| Head::of(&status.tree));
+        self.guard.intend(Heads { log: Head { size, root }, status }).await?;
         let head = {
             let view = read(&self.view);
             self.signers.head(&self.origin, &self.log_id, &view.tree, size).map_err(internal)?
@@ -174,19 +176,6 @@ impl Publisher {
         match self.blobs.put_if_absent(name, bytes).await.map_err(|e| Refusal::store(DOMAIN, &e))? {
             Put::Created | Put::Same => Ok(()),
             Put::Different => Err(internal(format!("blob {name} holds other bytes: the log would fork"))),
-        }
-    }
-
-    /// Records what is about to be signed, outside the database.
-    async fn intend(&mut self, size: u64, root: &Hash, epochs: usize) -> Result<(), Refusal> {
-        let bytes = format!("{size} {} {epochs}\n", hex::encode(root)).into_bytes();
-        let expected = (!self.signed.is_empty()).then_some(self.signed.as_slice());
-        match self.blobs.put_if_match(SIGNED, expected, &bytes).await.map_err(|e| Refusal::store(DOMAIN, &e))? {
-            Put::Created | Put::Same => {
-                self.signed = bytes;
-                Ok(())
-            }
-            Put::Different => Err(internal("the signed head file was changed by another writer")),
         }
     }
 
@@ -218,7 +207,14 @@ impl Publisher {
             Committed::Yes(_) => {}
             other => return Err(internal(format!("an epoch could not be written: {other:?}"))),
         }
-        self.intend(epoch.size, &epoch.root, epoch.number as usize + 1).await?;
+        let status = {
+            let view = read(&self.view);
+            let of = |status: &Status| Edge::from_reader(&status.tree, status.tree.size());
+            let mut edge = view.status.as_ref().map(of).transpose().map_err(internal)?.unwrap_or_default();
+            edge.push(leaf_hash(&epoch.to_bytes()));
+            Head { size: edge.size(), root: edge.root() }
+        };
+        self.guard.intend(Heads { log: Head { size: epoch.size, root: epoch.root }, status }).await?;
         self.take_epoch(epoch, map).map_err(internal)?;
         self.last_epoch = Instant::now();
         Ok(())
@@ -289,7 +285,7 @@ impl Publisher {
 }
 
 /// Appends the records of new leaves and replaces those that changed since `from`.
-fn update_map(map: &mut MemoryTree, index: &Index, from: u64, size: u64) -> Result<(), String> {
+pub fn update_map(map: &mut MemoryTree, index: &Index, from: u64, size: u64) -> Result<(), String> {
     let record = |leaf: u64| -> StatusRecord { index.record_at(leaf, size) };
     for leaf in map.size()..size {
         map.push(leaf_hash(&record(leaf).to_bytes()));

@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{Instrument, Span};
 
 use crate::error::{DOMAIN, internal};
-use crate::log::{FENCE, FIRST_LEAVES, HEAD, Submission, View, part, read, write};
+use crate::guard::FIRST_LEAVES;
+use crate::log::{FENCE, HEAD, Submission, View, part, read, write};
 use crate::{checks, convert};
 
 /// Statements in one batch: each brings four rows of the thousand that a batch may have.

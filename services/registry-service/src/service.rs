@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::config::Config;
 use crate::error::{DOMAIN, internal};
-use crate::log::{Log, Published, View, part, read};
+use crate::log::{Log, OpenError, Published, View, part, read};
 use crate::registration::Registration;
 use crate::{convert, log, proofs};
 
@@ -73,8 +73,8 @@ impl RegistryService {
     /// Opens the log and starts its sequencer: the task ends, with everything written, once the service is dropped.
     ///
     /// # Errors
-    /// Words for the operator.
-    pub async fn start(config: Config) -> Result<(Self, JoinHandle<()>), String> {
+    /// [`OpenError`]: where it is a [`crate::Fork`], [`crate::Refusing`] answers in place of the service.
+    pub async fn start(config: Config) -> Result<(Self, JoinHandle<()>), OpenError> {
         let store = config.store.clone();
         let blobs = config.blobs.clone();
         let footprints = FootprintServiceClient::new(config.footprint.clone());

@@ -12,6 +12,8 @@ use toml::{Table, Value};
 
 /// Largest configuration file.
 const MAX_BYTES: u64 = 256 << 10;
+/// What else lies in the folder of the data: the heads signed last may not lie there.
+const DATA: [&str; 4] = [".", "rows", "blobs", "holds"];
 /// What leads a variable of the environment that is a key of ours.
 const PREFIX: &str = "TOUCHSTONE_";
 
@@ -158,12 +160,20 @@ pub struct Log {
     pub status_note_key: PathBuf,
     /// Public key of the operator, JWK: the private key stays with the operator's client.
     pub operator_key: PathBuf,
+    /// Folder of the heads signed last, by which an older copy of the database is known. Relative to the folder of the
+    /// data; on another disk it is in no backup of the data.
+    #[serde(default = "guard")]
+    pub guard: PathBuf,
     /// Shortest time between status epochs while the log grows, milliseconds.
     #[serde(default = "min_epoch_ms")]
     pub min_epoch_ms: u64,
     /// Longest time between status epochs, seconds; at most 600.
     #[serde(default = "max_epoch_secs")]
     pub max_epoch_secs: u64,
+}
+
+fn guard() -> PathBuf {
+    PathBuf::from("guard")
 }
 
 fn min_epoch_ms() -> u64 {
@@ -380,6 +390,17 @@ impl Config {
             if !(1..=600).contains(&log.max_epoch_secs) {
                 return Err(value("log.max_epoch_secs", "must be between 1 and 600"));
             }
+            let is_beside = |part: std::path::Component<'_>| !matches!(part, std::path::Component::ParentDir);
+            let first = log.guard.components().next().map(|part| part.as_os_str().to_owned());
+            if first.is_none()
+                || !log.guard.components().all(is_beside)
+                || DATA.iter().any(|own| first == Some((*own).into()))
+            {
+                return Err(value(
+                    "log.guard",
+                    "must be a folder of its own beside rows and blobs, such as guard, or an absolute path on another disk",
+                ));
+            }
             if log.min_epoch_ms > log.max_epoch_secs * 1_000 {
                 return Err(value("log.min_epoch_ms", "must not be longer than max_epoch_secs"));
             }
@@ -496,6 +517,7 @@ impl Config {
                 note_key: file.clone(),
                 status_note_key: file.clone(),
                 operator_key: file,
+                guard: guard(),
                 min_epoch_ms: min_epoch_ms(),
                 max_epoch_secs: max_epoch_secs(),
             }),

@@ -123,7 +123,7 @@ impl Refusal {
                 tracing::error!(%error, "stored data is damaged");
                 Refusal::internal(domain, "stored data is damaged")
             }
-            store::StoreError::TooLarge { .. } => {
+            store::StoreError::TooLarge { .. } | store::StoreError::BlobName { .. } => {
                 Refusal::invalid(domain, vec![Violation { field: "request".into(), description: error.to_string() }])
             }
             store::StoreError::Unavailable(_) | store::StoreError::InUse => {

@@ -28,6 +28,8 @@ pub struct Admin {
     pub store: Option<Arc<dyn RegistryStore>>,
     /// The sequencer, where the log is here.
     pub sequencer: Option<AbortHandle>,
+    /// Why the log, where it is here, signs nothing.
+    pub refusing: Option<registry_service::Fork>,
     /// Services in other processes.
     pub peers: Vec<(Service, Peer)>,
     /// True once the process was asked to end.
@@ -82,6 +84,9 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
     if let Some(sequencer) = &admin.sequencer {
         let ended = sequencer.is_finished();
         own.push(("sequencer", if ended { Err("has ended: another process may have the log".into()) } else { Ok(()) }));
+    }
+    if let Some(fork) = &admin.refusing {
+        own.push(("log", Err(format!("LOG_REFUSES_TO_SIGN: {fork}"))));
     }
     let code =
         if own.iter().all(|(_, state)| state.is_ok()) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -68,6 +68,8 @@ fn parameters(common_name: &str, days: i64) -> CertificateParams {
     // A day back: the other side's clock may be behind ours.
     parameters.not_before = day(-1);
     parameters.not_after = day(days);
+    // RFC 5280 §4.2.1.1 asks for it, and a path to a signer is refused without.
+    parameters.use_authority_key_identifier_extension = true;
     parameters
 }
 

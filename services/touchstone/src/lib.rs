@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod credentials;
+pub mod fsck;
 pub mod identities;
 pub mod init;
 pub mod serve;

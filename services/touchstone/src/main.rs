@@ -10,6 +10,7 @@ use record::name::{check_did, check_id};
 use runtime::config::{Config, Service};
 use runtime::{Caller, Role, system_clock, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use touchstone::fsck::{Then, fsck};
 use touchstone::init::{Installation, Options, check_host, check_origin, enrol, enrol_service, init};
 use touchstone::serve::{self, ServeError, Server, Setup, Sockets};
 
@@ -59,6 +60,25 @@ enum Command {
         /// Services to run: metering, footprint, certification, registry, verification, gateway. All when absent.
         #[arg(long = "role", value_name = "ROLE", value_delimiter = ',')]
         roles: Vec<Service>,
+    },
+    /// Compare what is kept of the log with its entries: head, epochs, tiles, what was signed. Nothing is written; exit 1
+    /// where something differs.
+    Fsck {
+        /// Folder of the data; no process may use it meanwhile.
+        #[arg(long)]
+        data: PathBuf,
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// The same, and write anew from the entries what differs: head and tiles. Exit 1 where something cannot be.
+    Rebuild {
+        /// Folder of the data; no process may use it meanwhile.
+        #[arg(long)]
+        data: PathBuf,
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
     },
     /// Look at a configuration.
     Config {
@@ -178,6 +198,8 @@ fn run(arguments: Arguments) -> Result<(), String> {
             subscribed.end();
             served.map_err(|e| e.to_string())
         }
+        Command::Fsck { data, config } => look(&config, &data, Then::Leave),
+        Command::Rebuild { data, config } => look(&config, &data, Then::Rebuild),
         Command::Config { command: ConfigCommand::Check { file, roles } } => {
             let config = Config::read(&file).map_err(|e| e.to_string())?;
             let services = services(roles);
@@ -212,6 +234,31 @@ fn run(arguments: Arguments) -> Result<(), String> {
             );
             Ok(())
         }
+    }
+}
+
+/// Looks at the data and prints what differs, one line each.
+fn look(config: &Path, data: &Path, then: Then) -> Result<(), String> {
+    let config = Config::read(config).map_err(|e| e.to_string())?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+    let report = runtime.block_on(fsck(&config, data, then)).map_err(|e| e.to_string())?;
+    let mut left = 0;
+    for difference in &report.differences {
+        match then == Then::Rebuild && difference.is_mendable() {
+            true => println!("{difference}: written anew"),
+            false => {
+                left += 1;
+                println!("{difference}");
+            }
+        }
+    }
+    println!("{} entries, {} epochs, {} full tiles and bundles", report.entries, report.epochs, report.blobs);
+    match (left, then) {
+        (0, _) => Ok(()),
+        (left, Then::Leave) => {
+            Err(format!("{left} differ from what the entries make: see `touchstone rebuild --help`"))
+        }
+        (left, Then::Rebuild) => Err(format!("{left} differ and cannot be written anew")),
     }
 }
 

@@ -33,6 +33,8 @@ const SKEW_SECS: u32 = 300;
 const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 /// Folder of the rows in that of the data.
 const ROWS: &str = "rows";
+/// Folder of the blobs in that of the data.
+const BLOBS: &str = "blobs";
 
 /// Why the process could not serve. Words for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +79,7 @@ pub enum ServeError {
     Meters(#[from] MetersError),
     /// The log cannot go on.
     #[error("the log: {0}")]
-    Log(String),
+    Log(#[from] registry_service::OpenError),
     /// The transport failed.
     #[error("serving ended: {0}")]
     Transport(#[from] tonic::transport::Error),
@@ -186,12 +188,35 @@ pub fn is_in_use(folder: &Path) -> bool {
 }
 
 /// The data of a process; nobody else has it meanwhile.
-struct Data {
-    rows: Arc<dyn RegistryStore>,
-    blobs: Arc<dyn BlobStore>,
+pub(crate) struct Data {
+    pub(crate) rows: Arc<dyn RegistryStore>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+}
+
+/// Opens the heads signed last, which are kept apart from the data.
+pub(crate) fn open_guard(log: &runtime::config::Log, data: &Path) -> Result<Arc<dyn BlobStore>, ServeError> {
+    let folder = data.join(&log.guard);
+    let unusable = |e: StoreError| ServeError::Key { key: "log.guard", problem: format!("{}: {e}", folder.display()) };
+    Ok(Arc::new(FolderBlobs::open(&folder).map_err(unusable)?))
 }
 
 impl Data {
+    /// Opens data that are there.
+    pub(crate) fn open_held(folder: &Path) -> Result<Self, ServeError> {
+        let (rows, mark) = (folder.join(ROWS), folder.join(HOLDS));
+        match (rows.is_dir(), std::fs::read_to_string(&mark)) {
+            (true, Ok(held)) => {
+                let held: Result<Vec<Service>, String> = held.split_whitespace().map(str::parse).collect();
+                let broken = |problem| ServeError::Store { folder: folder.display().to_string(), problem };
+                Data::open(folder, &held.map_err(broken)?)
+            }
+            _ => Err(ServeError::Store {
+                folder: folder.display().to_string(),
+                problem: "holds no data of touchstone: name the folder that `serve` was given".into(),
+            }),
+        }
+    }
+
     fn open(folder: &Path, services: &[Service]) -> Result<Self, ServeError> {
         let name = || folder.display().to_string();
         let broken =
@@ -207,7 +232,7 @@ impl Data {
         })?;
         Ok(Data {
             rows: Arc::new(rows),
-            blobs: Arc::new(FolderBlobs::open(&folder.join("blobs")).map_err(|e| broken(&e))?),
+            blobs: Arc::new(FolderBlobs::open(&folder.join(BLOBS)).map_err(|e| broken(&e))?),
         })
     }
 }
@@ -327,11 +352,12 @@ impl Server {
         let (credentials, log) = read_files(config, services)?;
         // Step 2: the store, where one of the services keeps something.
         let keeps = services.iter().any(|service| !matches!(service, Service::Verification | Service::Gateway));
-        let mut data = keeps.then(|| Data::open(data, services)).transpose()?;
+        let folder = data;
+        let mut data = keeps.then(|| Data::open(folder, services)).transpose()?;
         let meters = Meters::start(config)?;
         let traced = config.telemetry.as_ref().is_some_and(|telemetry| telemetry.otlp.is_some());
         if let Some(data) = &mut data {
-            data.rows = observed(data.rows.clone(), &meters, traced);
+            data.rows = observed(data.rows.clone(), RocksStore::ENGINE, &meters, traced);
         }
         // Step 3: channels to peers, in this process or others; each connects when it is first used.
         let arrivals = Arrivals::default();
@@ -356,34 +382,49 @@ impl Server {
         // Step 4: the services.
         let (stopping, stops) = watch::channel(false);
         let mut assembly = Assembly { routes: RoutesBuilder::default(), rows: Vec::new(), names: Vec::new() };
-        let mut sequencer = None;
+        let (mut sequencer, mut refusing) = (None, None);
         if let Some(Data { rows, blobs, .. }) = &data {
             if let Some((log, keys)) = log {
-                let (service, task) = registry_service::RegistryService::start(registry_service::Config {
+                let started = registry_service::RegistryService::start(registry_service::Config {
                     origin: log.origin.clone(),
                     log_id: log.id.clone(),
                     keys,
                     store: rows.clone(),
                     blobs: blobs.clone(),
+                    guard: open_guard(log, folder)?,
                     footprint: peer(Service::Footprint),
                     clock: clock.clone(),
                     min_epoch: Duration::from_millis(log.min_epoch_ms),
                     max_epoch: Duration::from_secs(log.max_epoch_secs),
                     stopping: stops.clone(),
                 })
-                .await
-                .map_err(ServeError::Log)?;
-                sequencer = Some(task);
-                let published = service.published();
-                meters.gauge("touchstone.log.entries", "Entries under the newest checkpoint", {
-                    let published = published.clone();
-                    move || published.borrow().size
-                });
-                meters.gauge("touchstone.log.epoch.entries", "Entries under the latest status epoch", move || {
-                    published.borrow().epoch_size
-                });
-                let name = registry_service_server::SERVICE_NAME;
-                add!(assembly, RegistryServiceServer, service, registry_service::ROWS, name);
+                .await;
+                match started {
+                    Ok((service, task)) => {
+                        sequencer = Some(task);
+                        let published = service.published();
+                        meters.gauge("touchstone.log.entries", "Entries under the newest checkpoint", {
+                            let published = published.clone();
+                            move || published.borrow().size
+                        });
+                        meters.gauge(
+                            "touchstone.log.epoch.entries",
+                            "Entries under the latest status epoch",
+                            move || published.borrow().epoch_size,
+                        );
+                        let name = registry_service_server::SERVICE_NAME;
+                        add!(assembly, RegistryServiceServer, service, registry_service::ROWS, name);
+                    }
+                    // The process stays, to say why; the others go on with what needs no log.
+                    Err(registry_service::OpenError::Fork(fork)) => {
+                        tracing::error!(reason = "LOG_REFUSES_TO_SIGN", "the log refuses to sign: {fork}");
+                        refusing = Some(fork);
+                        assembly.routes.add_service(registry_service::Refusing);
+                        assembly.rows.extend_from_slice(registry_service::ROWS);
+                        assembly.names.push(registry_service_server::SERVICE_NAME);
+                    }
+                    Err(other) => return Err(other.into()),
+                }
             }
             if here(Service::Metering) {
                 let service = metering_service::MeteringService::new(metering_service::Config {
@@ -434,6 +475,7 @@ impl Server {
         let admin = Admin {
             store: data.as_ref().map(|data| data.rows.clone()),
             sequencer: sequencer.as_ref().map(JoinHandle::abort_handle),
+            refusing,
             peers: away,
             stopping: stops,
             meters: meters.clone(),

@@ -67,6 +67,7 @@ fn params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.not_before = date_time_ymd(2025, 1, 1);
     params.not_after = date_time_ymd(2030, 1, 1);
+    params.use_authority_key_identifier_extension = true;
     params
 }
 

@@ -92,10 +92,10 @@ impl Meters {
         known.calls.record(took.as_secs_f64(), &labels);
     }
 
-    /// The store did something.
-    pub fn operation(&self, verb: &'static str, failed: bool, took: Duration) {
+    /// The store, of this engine, did something.
+    pub fn operation(&self, engine: &'static str, verb: &'static str, failed: bool, took: Duration) {
         let Some(known) = &self.0 else { return };
-        let labels = [KeyValue::new("db.system.name", "rocksdb"), KeyValue::new("db.operation.name", verb)];
+        let labels = [KeyValue::new("db.system.name", engine), KeyValue::new("db.operation.name", verb)];
         match failed {
             false => known.operations.record(took.as_secs_f64(), &labels),
             true => {

@@ -9,13 +9,19 @@ use tracing::Instrument;
 
 use super::Meters;
 
-/// The same store where nobody observes.
-pub fn observed(store: Arc<dyn RegistryStore>, meters: &Meters, traced: bool) -> Arc<dyn RegistryStore> {
-    if meters.is_on() || traced { Arc::new(Observed { store, meters: meters.clone() }) } else { store }
+/// The same store where nobody observes. `engine` is its name, for `db.system.name`.
+pub fn observed(
+    store: Arc<dyn RegistryStore>,
+    engine: &'static str,
+    meters: &Meters,
+    traced: bool,
+) -> Arc<dyn RegistryStore> {
+    if meters.is_on() || traced { Arc::new(Observed { store, engine, meters: meters.clone() }) } else { store }
 }
 
 struct Observed {
     store: Arc<dyn RegistryStore>,
+    engine: &'static str,
     meters: Meters,
 }
 
@@ -25,12 +31,12 @@ macro_rules! observe {
         let span = tracing::info_span!(
             concat!("store.", $verb),
             otel.kind = "client",
-            db.system.name = "rocksdb",
+            db.system.name = $self.engine,
             db.operation.name = $verb,
         );
         let began = Instant::now();
         let answer = $call.instrument(span).await;
-        $self.meters.operation($verb, answer.is_err(), began.elapsed());
+        $self.meters.operation($self.engine, $verb, answer.is_err(), began.elapsed());
         answer
     }};
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
+use tlog::policy::Policy;
 use verify::{Introduction, Trust};
 
 use crate::error::{Error, FileProblem};
@@ -14,6 +15,14 @@ const MAX_TRUST_BYTES: u64 = 256 << 10;
 /// Reads a file of at most `limit` bytes; `argument` is the word for it on the command line.
 pub(crate) fn read(argument: &'static str, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     bounded(path, limit).map_err(|problem| Error::File { argument, path: path.to_owned(), problem })
+}
+
+/// The same where nothing is something too.
+pub(crate) fn read_or_empty(argument: &'static str, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    match read(argument, path, limit) {
+        Err(Error::File { problem: FileProblem::Empty, .. }) => Ok(Vec::new()),
+        read => read,
+    }
 }
 
 /// The same for a text.
@@ -32,6 +41,12 @@ pub(crate) fn trust(path: &Path) -> Result<Trust, Error> {
 pub(crate) fn introduction(path: &Path) -> Result<Introduction, Error> {
     let text = text("introduction", path, MAX_TRUST_BYTES)?;
     Introduction::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
+}
+
+/// Reads a policy of logs and witnesses.
+pub(crate) fn policy(path: &Path) -> Result<Policy, Error> {
+    let bytes = read("policy", path, tlog::policy::MAX_POLICY_BYTES as u64)?;
+    Policy::parse(&bytes).map_err(|error| Error::Policy { path: path.to_owned(), error })
 }
 
 /// Writes a file that did not exist, whole or not at all; `argument` is the word for it on the command line.

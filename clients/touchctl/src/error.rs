@@ -57,6 +57,14 @@ pub(crate) enum Error {
         path.display()
     )]
     Key { argument: &'static str, path: PathBuf, problem: KeyError },
+    #[error(
+        "{url} is no place of a log; write http://HOST[:PORT][/PREFIX], or name a folder. What is read is signed, so http does"
+    )]
+    LogPlace { url: String },
+    #[error("{url}: {problem}; see that the log is served there, and try again")]
+    LogAway { url: String, problem: String },
+    #[error("{}: {problem}; give the file that --keep wrote, or a new name to begin again", path.display())]
+    KeptState { path: PathBuf, problem: String },
     #[error("{}: {error}", path.display())]
     Policy { path: PathBuf, error: PolicyError },
     #[error("{}: {problem}; the authority's certificate is expected, PEM or DER", path.display())]
@@ -212,6 +220,9 @@ impl Error {
             Error::Trust { .. } | Error::Made(_) => "TRUST_FILE_INVALID",
             Error::Key { .. } => "KEY_INVALID",
             Error::Policy { .. } => "POLICY_INVALID",
+            Error::LogPlace { .. } => "LOG_PLACE_INVALID",
+            Error::LogAway { .. } => "LOG_AWAY",
+            Error::KeptState { .. } => "KEPT_STATE_INVALID",
             Error::Certificate { .. } | Error::NoAuthority { .. } => "CERTIFICATE_INVALID",
             Error::Readings { .. } => "READINGS_INVALID",
             Error::Profile { .. } => "PROFILE_INVALID",
@@ -263,6 +274,8 @@ impl Error {
             Error::Trust { error: TrustError::Introduction(_), .. } => Some("introduction"),
             Error::Trust { .. } | Error::Made(_) => Some("trust"),
             Error::Policy { .. } => Some("policy"),
+            Error::LogPlace { .. } | Error::LogAway { .. } => Some("url"),
+            Error::KeptState { .. } => Some("keep"),
             Error::Readings { error, .. } => Some(error.key().unwrap_or("file")),
             Error::Profile { .. } => Some("profile"),
             Error::Write { argument, .. } | Error::Record { argument, .. } => Some(argument),

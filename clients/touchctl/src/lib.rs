@@ -25,6 +25,7 @@ mod loads;
 mod log;
 mod output;
 mod plot;
+mod progress;
 mod readings;
 mod records;
 mod remedy;

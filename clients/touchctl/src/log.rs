@@ -1,11 +1,16 @@
-//! `touchctl log`: what logs of anybody hand out, checked by the same code as our own.
+//! `touchctl log`: what logs of anybody hand out, checked by the same code as our own; and a whole log, audited from outside.
 //!
 //! Every answer is an outcome, reasons with stable codes, and what was found. A file that can be read and proves nothing is
 //! refused, which is an answer; a file that cannot be read, a key or a policy that cannot be used is an error.
 
+mod audit;
+mod audited;
 mod checkpoint;
+mod keep;
+mod line;
 mod proof;
 mod receipt;
+mod source;
 
 use std::io::Write;
 
@@ -26,6 +31,7 @@ pub(crate) fn run(command: &LogCommand, json: bool, world: &mut Surroundings<'_>
         LogCommand::CheckCheckpoint(args) => checkpoint::check(args, world.now)?.tell(json, world),
         LogCommand::CheckProof(args) => proof::check(args)?.tell(json, world),
         LogCommand::CheckConsistency(args) => proof::check_consistency(args)?.tell(json, world),
+        LogCommand::Audit(args) => audit::run(args, world.now)?.tell(json, world),
     }
 }
 

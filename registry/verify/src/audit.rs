@@ -9,7 +9,7 @@
 //! rests on was known. The moment of registration is not in the log either: whatever depends on it need only have held at
 //! one end of the [`Window`] in which it lies.
 //!
-//! Memory: some 130 bytes a leaf (its subject, its status record's place in the map), and in full what entitles others:
+//! Memory: some 150 bytes a leaf (its subject, its status record's place in the map), and in full what entitles others:
 //! anchors, accreditations, arrangements.
 
 mod rules;

@@ -19,6 +19,8 @@ pub(crate) enum LogCommand {
     CheckProof(CheckProofArgs),
     /// Check that a log's tree extends an older one (RFC 9162, 2.1.4).
     CheckConsistency(CheckConsistencyArgs),
+    /// Fetch a whole log (C2SP tlog-tiles) and derive all of it again: root, tiles, signatures, registration, status.
+    Audit(AuditArgs),
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +96,37 @@ pub(crate) struct CheckConsistencyArgs {
     /// The proof: a hash a line, in base64; nothing where none is needed.
     #[arg(long, value_name = "FILE")]
     pub(crate) proof: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --policy, --introduction or --trust the log is taken at the word of its own leaf 0, which is \
+        a condition of the answer. What was registered by whom, and whether evidence was known, no log shows."
+)]
+pub(crate) struct AuditArgs {
+    /// Where the log is read: http://HOST[:PORT][/PREFIX], or a folder with the same files. What is read is signed, so
+    /// nothing rests on the way it came.
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+    /// Policy of logs and witnesses (C2SP tlog-policy) that checkpoints are checked under.
+    #[arg(long, value_name = "FILE", group = "known")]
+    pub(crate) policy: Option<PathBuf>,
+    /// What the log's operator published: introduction.toml.
+    #[arg(long, value_name = "FILE", group = "known")]
+    pub(crate) introduction: Option<PathBuf>,
+    /// Your own trust file.
+    #[arg(long, value_name = "FILE", group = "known")]
+    pub(crate) trust: Option<PathBuf>,
+    /// Derive root and tiles alone: for a log of others, whose entries are no statements of a Touchstone log.
+    #[arg(long, requires = "policy")]
+    pub(crate) tree_only: bool,
+    /// File that remembers the checkpoints audited last: the log must extend them. It is written when nothing is refused;
+    /// checkpoints that contradict each other are kept beside it.
+    #[arg(long, value_name = "STATE_FILE")]
+    pub(crate) keep: Option<PathBuf>,
+    /// The clock to judge by [default: the system's].
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) now: Option<Time>,
 }
 
 /// Size and root of a tree.

@@ -7,6 +7,8 @@ pub const SHAPE: Shape = Shape::Apart;
 
 #[path = "../it/access.rs"]
 mod access;
+#[path = "../it/audit.rs"]
+mod audit;
 #[path = "../it/bad_input.rs"]
 mod bad_input;
 #[path = "../it/desk.rs"]

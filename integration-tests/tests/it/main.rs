@@ -6,6 +6,7 @@ use integration_tests::world::Shape;
 pub const SHAPE: Shape = Shape::Together;
 
 mod access;
+mod audit;
 mod bad_input;
 mod cli;
 mod desk;

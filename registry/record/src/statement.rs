@@ -1,7 +1,7 @@
 //! A signed statement: the one spelling of an entry of the log, and what its payload says.
 
 use cose::cbor::Value;
-use cose::key::{PublicKey, Signer};
+use cose::key::{Algorithm, PublicKey, Signer};
 use cose::sign1::{self, Claims, ContentType, Envelope, Protected, Sign1Error};
 
 use crate::accreditation::Accreditation;
@@ -209,6 +209,11 @@ impl SignedStatement {
     /// Key id.
     pub fn kid(&self) -> &str {
         &self.kid
+    }
+
+    /// Algorithm of the signature.
+    pub fn algorithm(&self) -> Algorithm {
+        self.envelope.protected().alg
     }
 
     /// SHA-256 of the signer's certificate.

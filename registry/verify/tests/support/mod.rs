@@ -4,6 +4,8 @@
 // Each test file uses another part of it.
 #![allow(dead_code)]
 
+pub mod served;
+
 use std::sync::{Arc, LazyLock};
 
 use base64::Engine;

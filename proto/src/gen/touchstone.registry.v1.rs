@@ -220,7 +220,7 @@ pub enum ErrorReason {
     /// The caller's organisation is not the signer's. Have the signer's own organisation register it.
     RegistrantMismatch = 30,
     /// The database is an older copy than the log that was signed, or another: signing would fork the log, so it does nothing.
-    /// Tell the operator, whose log says what to restore; what was acknowledged before is not lost by waiting.
+    /// What was acknowledged before is not lost by waiting. Report it to the operator, whose own log says what to restore.
     LogRefusesToSign = 31,
 }
 impl ErrorReason {

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PSS_SHA256, RsaKeyPair};
 use cose::cbor::{self, Value};
 use cose::key::{Algorithm, KeyError, PublicKey, Signer, SigningKey};
 use cose::sign1::Sign1Error;
@@ -289,31 +290,60 @@ fn proofs_of_logging() {
     assert!(accepted > 0, "no bit is without meaning");
 }
 
-/// P-384 signs here and nowhere else in the project.
-struct P384(EcdsaKeyPair);
+/// A key that signs as any algorithm of its kind says; P-384 and RSA sign here and nowhere else in the project.
+struct Key {
+    algorithm: Algorithm,
+    public: PublicKey,
+    sign: Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>,
+}
 
-impl Signer for P384 {
+impl Signer for Key {
     fn algorithm(&self) -> Algorithm {
-        Algorithm::Es384
+        self.algorithm
     }
 
     fn public_key(&self) -> PublicKey {
-        let point = self.0.public_key().as_ref();
-        let (x, y) = point[1..].split_at(48);
-        let key = [(1, Value::int(2)), (-1, Value::int(2)), (-2, Value::bytes(x)), (-3, Value::bytes(y))];
-        PublicKey::from_cose_key(&cbor::encode(&Value::map(key))).unwrap()
+        self.public.clone()
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let signed = self.0.sign(&SystemRandom::new(), message).map_err(|_| KeyError::SigningFailed)?;
-        Ok(signed.as_ref().to_vec())
+        Ok((self.sign)(message))
     }
 }
 
-fn p384() -> P384 {
-    let signing = &ECDSA_P384_SHA384_FIXED_SIGNING;
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(signing, &SystemRandom::new()).unwrap();
-    P384(EcdsaKeyPair::from_pkcs8(signing, pkcs8.as_ref()).unwrap())
+fn key(algorithm: Algorithm) -> Key {
+    let ours = |key: SigningKey| Key {
+        algorithm,
+        public: key.public_key(),
+        sign: Box::new(move |message| key.sign(message).unwrap()),
+    };
+    match algorithm {
+        Algorithm::Es256 | Algorithm::Esp256 => ours(SigningKey::generate_p256().unwrap()),
+        Algorithm::EdDsa | Algorithm::Ed25519 => ours(SigningKey::generate_ed25519().unwrap()),
+        Algorithm::Es384 => {
+            let signing = &ECDSA_P384_SHA384_FIXED_SIGNING;
+            let pkcs8 = EcdsaKeyPair::generate_pkcs8(signing, &SystemRandom::new()).unwrap();
+            let pair = EcdsaKeyPair::from_pkcs8(signing, pkcs8.as_ref()).unwrap();
+            let (x, y) = pair.public_key().as_ref()[1..].split_at(48);
+            let key = [(1, Value::int(2)), (-1, Value::int(2)), (-2, Value::bytes(x)), (-3, Value::bytes(y))];
+            let public = PublicKey::from_cose_key(&cbor::encode(&Value::map(key))).unwrap();
+            let sign = move |message: &[u8]| pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec();
+            Key { algorithm, public, sign: Box::new(sign) }
+        }
+        Algorithm::Ps256 => {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+            let (n, e) = (pair.public_key().modulus(), pair.public_key().exponent());
+            let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
+            let key = [(1, Value::int(3)), (-1, Value::bytes(n)), (-2, Value::bytes(e))];
+            let public = PublicKey::from_cose_key(&cbor::encode(&Value::map(key))).unwrap();
+            let sign = move |message: &[u8]| {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PSS_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
+                signature
+            };
+            Key { algorithm, public, sign: Box::new(sign) }
+        }
+    }
 }
 
 const ISSUER: Issuer<'static> = Issuer { kid: b"k", iss: "https://ts.example", sub: ORIGIN };
@@ -349,15 +379,11 @@ fn receipts_with_any_proofs() {
     let older = Older { size: 6, root: memory.root(6).unwrap() };
     let extends = proof(6, 11, &tree::consistency_proof(&memory, 6, 11).unwrap());
     let includes = inclusion(&memory, 4, 11);
-    let keys: [Box<dyn Signer>; 3] = [
-        Box::new(SigningKey::generate_p256().unwrap()),
-        Box::new(SigningKey::generate_ed25519().unwrap()),
-        Box::new(p384()),
-    ];
+    let keys = Algorithm::ALL.map(key);
     for key in &keys {
         let public = key.public_key();
         let check = |unprotected: Value, leaf: Option<&[u8; 32]>, older: Option<&Older>| {
-            let read = ReceiptProofs::decode(&receipt(key.as_ref(), &root, unprotected))?;
+            let read = ReceiptProofs::decode(&receipt(key, &root, unprotected))?;
             read.verify(&public, leaf, older)
         };
         let proved = |result: Result<VerifiedProofs, ReceiptError>| result.map(|verified| *verified.root());
@@ -395,14 +421,14 @@ fn receipts_with_any_proofs() {
             vdp([(-3, vec![includes.clone()])]),
             vdp([(-1, vec![includes.clone(); 65])]),
         ] {
-            let read = ReceiptProofs::decode(&receipt(key.as_ref(), &root, refused.clone()));
+            let read = ReceiptProofs::decode(&receipt(key, &root, refused.clone()));
             assert!(matches!(read, Err(ReceiptError::Proofs { .. })), "{refused:?}");
             assert_eq!(read.unwrap_err().reason(), "RECEIPT_MALFORMED");
         }
     }
     // A key of another kind is no bad signature.
-    let bytes = receipt(keys[0].as_ref(), &root, vdp([(-1, vec![includes])]));
-    let refused = ReceiptProofs::decode(&bytes).unwrap().verify(&keys[2].public_key(), Some(&leaf), None);
+    let bytes = receipt(&keys[0], &root, vdp([(-1, vec![includes])]));
+    let refused = ReceiptProofs::decode(&bytes).unwrap().verify(&keys[4].public_key(), Some(&leaf), None);
     assert_eq!(refused.unwrap_err().reason(), "KEY_MISMATCH");
 }
 

@@ -210,7 +210,14 @@ impl Audit<'_> {
             self.not_served("checkpoint");
             return Ok(());
         };
-        // Step 2: whose signatures count.
+        // Step 2: whose signatures count. Where a policy says it, nothing more is fetched before it is so (tlog-tiles,
+        // Partial Tiles).
+        if let Known::Policy { policy, .. } = known
+            && let Err(error) = policy.open(&note)
+        {
+            self.because(Outcome::Refused, unopened(&error));
+            return Ok(());
+        }
         let identity = match known {
             Known::Nothing | Known::Policy { tree_only: false, .. } => self.leaf_zero(&note).await?,
             _ => None,

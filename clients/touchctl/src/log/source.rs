@@ -67,12 +67,15 @@ impl Source {
             Source::Folder(folder) => {
                 let file = folder.join(path);
                 let away = |problem: String| Error::LogAway { url: file.display().to_string(), problem };
-                match tokio::fs::read(&file).await {
-                    Ok(bytes) if bytes.len() > MAX_BYTES => Err(away("is larger than any file of a log".to_owned())),
-                    Ok(bytes) => Ok(Some(bytes)),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                    Err(error) => Err(away(error.to_string())),
+                let length = match tokio::fs::metadata(&file).await {
+                    Ok(metadata) => metadata.len(),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                    Err(error) => return Err(away(error.to_string())),
+                };
+                if length > MAX_BYTES as u64 {
+                    return Err(away("is larger than any file of a log".to_owned()));
                 }
+                tokio::fs::read(&file).await.map(Some).map_err(|error| away(error.to_string()))
             }
             Source::Http { prefix, client } => {
                 let url = format!("{prefix}/{path}");
@@ -96,21 +99,22 @@ impl Source {
         }
     }
 
-    /// A partial file, or the full one where the log has let go of it (tlog-tiles, Partial Tiles), and whether it is full.
-    async fn partial_or_full(&self, partial: String, full: String) -> Result<Option<(bool, Vec<u8>)>, Error> {
-        if let Some(bytes) = self.get(&partial).await? {
-            return Ok(Some((partial == full, bytes)));
+    /// A file, or the full one where the log has let go of the partial one (tlog-tiles, Partial Tiles), and whether it is
+    /// that.
+    async fn or_full(&self, path: &str, full: &str) -> Result<Option<(bool, Vec<u8>)>, Error> {
+        if let Some(bytes) = self.get(path).await? {
+            return Ok(Some((false, bytes)));
         }
-        if partial == full {
+        if path == full {
             return Ok(None);
         }
-        Ok(self.get(&full).await?.map(|bytes| (true, bytes)))
+        Ok(self.get(full).await?.map(|bytes| (true, bytes)))
     }
 
     /// The bytes of a tile, below a prefix such as `status/`; of a full one in its place, the beginning.
     pub(super) async fn tile(&self, prefix: &str, tile: Tile) -> Result<Option<Vec<u8>>, Error> {
         let full = Tile { width: FULL_WIDTH, ..tile };
-        let found = self.partial_or_full(prefix.to_owned() + &tile.path(), prefix.to_owned() + &full.path()).await?;
+        let found = self.or_full(&format!("{prefix}{}", tile.path()), &format!("{prefix}{}", full.path())).await?;
         Ok(found.map(|(is_full, mut bytes)| {
             if is_full {
                 bytes.truncate(32 * usize::from(tile.width));
@@ -122,8 +126,8 @@ impl Source {
     /// The entries of a bundle, below a prefix.
     pub(super) async fn entries(&self, prefix: &str, bundle: Bundle) -> Result<Fetched, Error> {
         let full = Bundle { width: FULL_WIDTH, ..bundle };
-        let path = prefix.to_owned() + &bundle.path();
-        let Some((is_full, bytes)) = self.partial_or_full(path.clone(), prefix.to_owned() + &full.path()).await? else {
+        let path = format!("{prefix}{}", bundle.path());
+        let Some((is_full, bytes)) = self.or_full(&path, &format!("{prefix}{}", full.path())).await? else {
             return Ok(Fetched::Missing(path));
         };
         let found = if is_full { full } else { bundle };

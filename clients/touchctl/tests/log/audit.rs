@@ -379,6 +379,13 @@ fn over_http_as_logs_may() {
     assert_eq!((answer.code, codes(&answer)), (0, vec![]), "{answer:?}");
     assert_eq!((&answer.json()["entries_checked"], &answer.json()["tiles_compared"]), (&500.into(), &3.into()));
     assert!(asked.load(Ordering::SeqCst) > 8);
+    // A full tile has one length, and a bundle its width.
+    for (path, reason) in [("tile/0/000", "TILE_MISMATCH"), ("tile/entries/001", "BUNDLE_MALFORMED")] {
+        let good = fs::read(folder.join(path)).unwrap();
+        fs::write(folder.join(path), [good.as_slice(), b"x"].concat()).unwrap();
+        assert_eq!(codes(&check(folder.to_str().unwrap())), [reason], "{path}");
+        fs::write(folder.join(path), good).unwrap();
+    }
 
     // What is away for good, or answers what nobody asked, is an error and no verdict about the log.
     let away: [Arc<Answering>; 4] = [

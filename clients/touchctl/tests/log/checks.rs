@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cose::cbor::{self, Value as Cbor};
-use cose::key::{PublicKey, Signer, SigningKey};
+use cose::key::{PublicKey, SigningKey};
 use cose::sign1::{self, Claims, Envelope, Protected};
 use serde_json::Value;
 use tlog::checkpoint::Checkpoint;

@@ -17,22 +17,22 @@ use touchctl::{Surroundings, run_in};
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Answer {
-    pub code: u8,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Answer {
+    pub(crate) code: u8,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Answer {
     /// The one object of `--json`.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in {self:?}"))
     }
 
     /// Exit code, and the first reason or the error's.
     #[track_caller]
-    pub fn ended(&self) -> (u8, String) {
+    pub(crate) fn ended(&self) -> (u8, String) {
         let object = self.json();
         let reason = object["error"]["reason"].as_str().or(object["reasons"][0]["code"].as_str()).unwrap_or_default();
         if let Some(outcome) = object["outcome"].as_str() {
@@ -49,18 +49,18 @@ impl Answer {
 }
 
 /// A folder with files, in which commands run.
-pub struct Desk(tempfile::TempDir);
+pub(crate) struct Desk(tempfile::TempDir);
 
 impl Desk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Desk(tempfile::tempdir().unwrap())
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         std::fs::write(self.path(name), content).unwrap();
     }
 
@@ -74,7 +74,7 @@ impl Desk {
     }
 
     /// In this process, at 2026-06-01T00:00:00Z.
-    pub fn run(&self, args: &[&str]) -> Answer {
+    pub(crate) fn run(&self, args: &[&str]) -> Answer {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let args = std::iter::once("touchctl".into()).chain(self.args(args));
         let now = "2026-06-01T00:00:00Z".parse().unwrap();
@@ -82,13 +82,13 @@ impl Desk {
         Answer { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
     }
 
-    pub fn json(&self, args: &[&str]) -> Answer {
+    pub(crate) fn json(&self, args: &[&str]) -> Answer {
         self.run(&[args, &["--json"]].concat())
     }
 
     /// By the program, with `--json`; what it ends with is what this process ends with.
     #[track_caller]
-    pub fn program(&self, args: &[&str]) -> Answer {
+    pub(crate) fn program(&self, args: &[&str]) -> Answer {
         let args = [args, &["--json"]].concat();
         let output = Command::new(env!("CARGO_BIN_EXE_touchctl")).args(self.args(&args)).output().unwrap();
         let answer = Answer {
@@ -101,12 +101,12 @@ impl Desk {
     }
 }
 
-pub fn ed25519() -> Arc<dyn Signer> {
+pub(crate) fn ed25519() -> Arc<dyn Signer> {
     Arc::new(SigningKey::generate_ed25519().unwrap())
 }
 
 /// A folder of public data; `None`, said plainly, where it is absent.
-pub fn shared(below: &str) -> Option<PathBuf> {
+pub(crate) fn shared(below: &str) -> Option<PathBuf> {
     let root = std::env::var_os("TOUCHSTONE_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let path = root.join("standards/scitt").join(below);

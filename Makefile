@@ -27,6 +27,9 @@ test: setup ## All tests (the first time builds for about 40 minutes on 2 cores)
 	else \
 		set -x; $(CARGO) test --release --workspace --no-fail-fast; \
 	fi
+	$(CARGO) run --quiet --release -p footprint --example digits > $(TARGET)/digits.release
+	$(CARGO) run --quiet -p footprint --example digits > $(TARGET)/digits.debug
+	cmp $(TARGET)/digits.release $(TARGET)/digits.debug
 
 bench: setup ## Measurements, to target/bench/summary.json (ONLY=name,name takes a part, QUICK=1 smaller sizes)
 	$(CARGO) build --release --workspace --bins

@@ -3,6 +3,7 @@
 mod change;
 mod connection;
 mod footprints;
+mod log;
 mod materials;
 mod metering;
 mod uncertainty;
@@ -23,6 +24,7 @@ use tlog::note::NoteVerifier;
 pub(crate) use change::ChangeArgs;
 pub(crate) use connection::ConnectionArgs;
 pub(crate) use footprints::*;
+pub(crate) use log::*;
 pub(crate) use materials::*;
 pub(crate) use metering::*;
 pub(crate) use uncertainty::*;
@@ -111,6 +113,11 @@ pub(crate) enum Command {
     Uncertainty {
         #[command(subcommand)]
         command: UncertaintyCommand,
+    },
+    /// Transparency logs of anybody: receipts, checkpoints and proofs checked without a server, a whole log audited.
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
     },
     /// Keys.
     Key {

@@ -13,6 +13,7 @@ use metering::{ArchiveError, DayProofError};
 use record::footprint::StatementError;
 use record::instrument::{Sha256, Violation};
 use record::plant::PlantError;
+use tlog::policy::PolicyError;
 use touchstone_client::ClientError;
 use uncertainty::CaseError;
 use verify::TrustError;
@@ -51,10 +52,21 @@ pub(crate) enum Error {
     #[error("no trust file was made: {0}")]
     Made(TrustError),
     #[error(
-        "{}: {problem}; a JWK is expected, or PEM with a public key, a certificate or a private key in PKCS#8",
+        "{}: {problem}; a JWK is expected, or PEM with a public key, a certificate or a private key in PKCS#8, or a \
+         certificate in DER, or a COSE_Key",
         path.display()
     )]
-    Key { path: PathBuf, problem: KeyError },
+    Key { argument: &'static str, path: PathBuf, problem: KeyError },
+    #[error(
+        "{url} is no place of a log; write http://HOST[:PORT][/PREFIX], or name a folder. What is read is signed, so http does"
+    )]
+    LogPlace { url: String },
+    #[error("{url}: {problem}; see that the log is served there, and try again")]
+    LogAway { url: String, problem: String },
+    #[error("{}: {problem}; give the file that --keep wrote, or a new name to begin again", path.display())]
+    KeptState { path: PathBuf, problem: String },
+    #[error("{}: {error}", path.display())]
+    Policy { path: PathBuf, error: PolicyError },
     #[error("{}: {problem}; the authority's certificate is expected, PEM or DER", path.display())]
     Certificate { argument: &'static str, path: PathBuf, problem: CertificateError },
     #[error("{}: is the certificate of a signer; give the certificate of the authority that issued it", path.display())]
@@ -111,6 +123,8 @@ pub(crate) enum Error {
     Example { path: PathBuf, error: ExampleError },
     #[error("{}: {error}", path.display())]
     Plant { path: PathBuf, error: Box<PlantError> },
+    #[error("{}: no certificate to rest on: {problem}", path.display())]
+    SupplierCertificate { path: PathBuf, problem: String },
     #[error("{}: {error}", path.display())]
     Footprint { path: PathBuf, error: Box<FootprintError> },
     #[error("{}: {error}; a footprint statement is expected, in its exact bytes", path.display())]
@@ -207,6 +221,10 @@ impl Error {
             Error::Trust { error: TrustError::Introduction(_), .. } => "INTRODUCTION_INVALID",
             Error::Trust { .. } | Error::Made(_) => "TRUST_FILE_INVALID",
             Error::Key { .. } => "KEY_INVALID",
+            Error::Policy { .. } => "POLICY_INVALID",
+            Error::LogPlace { .. } => "LOG_PLACE_INVALID",
+            Error::LogAway { .. } => "LOG_AWAY",
+            Error::KeptState { .. } => "KEPT_STATE_INVALID",
             Error::Certificate { .. } | Error::NoAuthority { .. } => "CERTIFICATE_INVALID",
             Error::Readings { .. } => "READINGS_INVALID",
             Error::Profile { .. } => "PROFILE_INVALID",
@@ -234,6 +252,7 @@ impl Error {
             Error::OtherRoot { .. } => "OTHER_ROOT",
             Error::Case { .. } => "CASE_INVALID",
             Error::Defaults { .. } => "DEFAULT_VALUES_INVALID",
+            Error::SupplierCertificate { .. } => "CERTIFICATE_NOT_ESTABLISHED",
             Error::Example { .. } => "EXAMPLE_INVALID",
             Error::Plant { .. } => "PLANT_FILE_INVALID",
             Error::Footprint { error, .. } => error.reason(),
@@ -250,13 +269,16 @@ impl Error {
     pub(crate) fn field(&self) -> Option<&str> {
         match self {
             Error::File { argument, .. }
+            | Error::Key { argument, .. }
             | Error::Certificate { argument, .. }
             | Error::NoAuthority { argument, .. } => Some(argument),
             Error::Trust { error: TrustError::Value { path, .. }, .. }
             | Error::Made(TrustError::Value { path, .. }) => Some(path),
             Error::Trust { error: TrustError::Introduction(_), .. } => Some("introduction"),
             Error::Trust { .. } | Error::Made(_) => Some("trust"),
-            Error::Key { .. } => Some("file"),
+            Error::Policy { .. } => Some("policy"),
+            Error::LogPlace { .. } | Error::LogAway { .. } => Some("url"),
+            Error::KeptState { .. } => Some("keep"),
             Error::Readings { error, .. } => Some(error.key().unwrap_or("file")),
             Error::Profile { .. } => Some("profile"),
             Error::Write { argument, .. } | Error::Record { argument, .. } => Some(argument),
@@ -283,6 +305,7 @@ impl Error {
             | Error::Example { error: ExampleError::Disagrees { path, .. }, .. } => Some(path),
             Error::Statement { argument, .. } => Some(argument),
             Error::Defaults { .. } => Some("defaults"),
+            Error::SupplierCertificate { .. } => Some("certificate"),
             Error::Footprint { error, .. } => Some(error.path().unwrap_or("plant")),
             Error::Example { .. } | Error::OtherPlant { .. } | Error::NoPlant { .. } => Some("plant"),
             Error::Dcc { .. } | Error::Archive { .. } | Error::DayProof { .. } => Some("file"),

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+use tlog::policy::Policy;
 use verify::{Introduction, Trust};
 
 use crate::error::{Error, FileProblem};
@@ -14,6 +16,14 @@ const MAX_TRUST_BYTES: u64 = 256 << 10;
 /// Reads a file of at most `limit` bytes; `argument` is the word for it on the command line.
 pub(crate) fn read(argument: &'static str, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     bounded(path, limit).map_err(|problem| Error::File { argument, path: path.to_owned(), problem })
+}
+
+/// The same where nothing is something too.
+pub(crate) fn read_or_empty(argument: &'static str, path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
+    match read(argument, path, limit) {
+        Err(Error::File { problem: FileProblem::Empty, .. }) => Ok(Vec::new()),
+        read => read,
+    }
 }
 
 /// The same for a text.
@@ -34,18 +44,38 @@ pub(crate) fn introduction(path: &Path) -> Result<Introduction, Error> {
     Introduction::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
 }
 
+/// Reads a policy of logs and witnesses.
+pub(crate) fn policy(path: &Path) -> Result<Policy, Error> {
+    let bytes = read("policy", path, tlog::policy::MAX_POLICY_BYTES as u64)?;
+    Policy::parse(&bytes).map_err(|error| Error::Policy { path: path.to_owned(), error })
+}
+
 /// Writes a file that did not exist, whole or not at all; `argument` is the word for it on the command line.
 pub(crate) fn create(argument: &'static str, path: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
     let problem = |error| Error::Write { argument, path: path.to_owned(), error };
+    let file = beside(path, content).map_err(problem)?;
+    file.persist_noclobber(path).map(drop).map_err(|failed| problem(failed.error))
+}
+
+/// Writes a file in the place of the one that may be there, whole or not at all.
+pub(crate) fn replace(argument: &'static str, path: &Path, content: impl AsRef<[u8]>) -> Result<(), Error> {
+    let problem = |error| Error::Write { argument, path: path.to_owned(), error };
+    let file = beside(path, content).map_err(problem)?;
+    file.persist(path).map(drop).map_err(|failed| problem(failed.error))
+}
+
+/// The content, durable, in a file of another name beside the one meant.
+fn beside(path: &Path, content: impl AsRef<[u8]>) -> std::io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".touchctl-");
     #[cfg(unix)]
     // As any file is made, less what the user's mask takes.
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(problem)?;
-    file.write_all(content.as_ref()).and_then(|()| file.as_file().sync_all()).map_err(problem)?;
-    file.persist_noclobber(path).map(drop).map_err(|failed| problem(failed.error))
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(content.as_ref())?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// Refuses a file that is there already: for what takes long to make. [`create`] refuses it again.

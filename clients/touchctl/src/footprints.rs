@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 
 use footprint::cbam::DefaultValues;
 use footprint::{
-    FootprintError, Sources, WorkedExample, compute_all, compute_product, difference, is_example, recompute, waterfall,
+    Certified, FootprintError, Sources, WorkedExample, compute_all, compute_product, difference, is_example, recompute,
+    waterfall,
 };
+use jiff::Timestamp;
 use metering::{MAX_ARCHIVE_BYTES, read_archive};
 use record::evidence::Evidence;
 use record::footprint::FootprintStatement;
 use record::instrument::Sha256;
 use record::plant::Plant;
+use record::statement::{Content, SignedStatement};
+use verify::{Bundle, Check, FactState, Question, Trust};
 
 use crate::args::{ComputeArgs, ExplainArgs, FootprintsCommand, RecomputeArgs, SourcesArgs};
 use crate::error::Error;
@@ -48,7 +52,7 @@ fn compute(args: &ComputeArgs, json: bool, world: &mut Surroundings<'_>) -> Resu
     let text = example.as_ref().map_or(&bytes[..], |example| example.plant_toml.as_bytes());
     let plant = plant_of(&args.plant, text)?;
     let evidence = evidence(&args.sources, &plant)?;
-    let sources = sources(&args.sources, &evidence)?;
+    let sources = sources(&args.sources, &evidence, world.now)?;
     let failed = |error| Error::Footprint { path: args.plant.clone(), error: Box::new(error) };
     let statements = match &args.product {
         Some(product) => vec![compute_product(&plant, &sources, product).map_err(failed)?],
@@ -92,7 +96,7 @@ fn again(args: &RecomputeArgs, json: bool, world: &mut Surroundings<'_>) -> Resu
     }
     let plant = plant_of(&path, &bytes)?;
     let evidence = evidence(&args.sources, &plant)?;
-    let sources = sources(&args.sources, &evidence)?;
+    let sources = sources(&args.sources, &evidence, world.now)?;
     let outcome = recompute(&stated, &plant, &sources);
     let code = if outcome.is_ok() { DONE } else { FAILED };
     show::recomputed(world.out, &stated, &outcome, json).map(|()| code).map_err(Error::Output)
@@ -126,10 +130,16 @@ fn evidence(args: &SourcesArgs, plant: &Plant) -> Result<Evidence, Error> {
         .map_err(|error| Error::Archive { path: path.clone(), error: Box::new(error) })
 }
 
-fn sources<'a>(args: &SourcesArgs, evidence: &'a Evidence) -> Result<Sources<'a>, Error> {
+fn sources<'a>(args: &SourcesArgs, evidence: &'a Evidence, now: Timestamp) -> Result<Sources<'a>, Error> {
     let mut sources = Sources::new(evidence);
     for path in &args.supplier {
         sources = sources.with_supplier(statement("supplier", path)?);
+    }
+    if let Some(trust) = &args.trust {
+        let trust = files::trust(trust)?;
+        for path in &args.certificate {
+            sources = sources.with_certificate(certified(path, &trust, now)?);
+        }
     }
     if let Some(path) = &args.defaults {
         let bytes = files::read("defaults", path, MAX_BYTES)?;
@@ -137,6 +147,32 @@ fn sources<'a>(args: &SourcesArgs, evidence: &'a Evidence) -> Result<Sources<'a>
         sources.defaults = Some(DefaultValues::read(&bytes).map_err(wrong)?);
     }
     Ok(sources)
+}
+
+/// What a buyer needs to know of a certificate: that it is genuine, in the log, of an accredited body and in force. What an
+/// arrangement asks is a matter of the importing country.
+const NEEDED: [Check; 5] = [Check::Signature, Check::Log, Check::SignerKey, Check::Accreditation, Check::State];
+
+/// A supplier's certificate, verified offline as of now.
+fn certified(path: &Path, trust: &Trust, now: Timestamp) -> Result<Certified, Error> {
+    let bytes = files::read("certificate", path, verify::bundle::MAX_BYTES as u64)?;
+    let verdict = verify::judge_file(&bytes, trust, &Question { as_of: now, now, production: None });
+    let refused = |problem: String| Error::SupplierCertificate { path: path.to_owned(), problem };
+    let fact = |check| verdict.facts.iter().find(|fact| fact.check == check);
+    for check in NEEDED {
+        let fact = fact(check).ok_or_else(|| refused(format!("{check:?} was not checked")))?;
+        if fact.state != FactState::Established {
+            let remedies = verdict.reasons.iter().map(|reason| reason.remedy.as_str()).collect::<Vec<_>>().join(" ");
+            return Err(refused(format!("{}. {remedies}", fact.detail)));
+        }
+    }
+    let bundle = Bundle::from_bytes(&bytes).map_err(|error| refused(error.to_string()))?;
+    let entry = &bundle.certificate.entry;
+    let statement = SignedStatement::from_entry(entry).map_err(|error| refused(error.to_string()))?;
+    match statement.into_content().2 {
+        Content::Certificate(certificate) => Ok(Certified { certificate: *certificate, digest: Sha256::of(entry) }),
+        _ => Err(refused("it is no certificate".to_owned())),
+    }
 }
 
 /// The file of this digest in the folder of a statement.

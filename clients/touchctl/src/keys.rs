@@ -26,8 +26,7 @@ struct Shown {
 
 /// Prints the fingerprints of a key.
 pub(crate) fn fingerprint(file: &Path, json: bool, world: &mut Surroundings<'_>) -> Result<u8, Error> {
-    let text = files::text("file", file, MAX_BYTES)?;
-    let key = public_key(&text).map_err(|problem| Error::Key { path: file.to_owned(), problem })?;
+    let key = public("file", file)?;
     let shown = Shown {
         kind: key.kind().to_string(),
         thumbprint: key.fingerprint(),
@@ -43,18 +42,34 @@ fn print(shown: &Shown, world: &mut Surroundings<'_>) -> std::io::Result<()> {
     output::row(world.out, "SHA-256", &format!("{}    (SubjectPublicKeyInfo)", output::grouped(&shown.spki_sha256)))
 }
 
-/// The public key in a JWK, or in the first block of a PEM text: a public key, a certificate, or a private key, of which
-/// only the public half is used.
-fn public_key(text: &str) -> Result<PublicKey, KeyError> {
+/// The public key in a file of any form that [`public_key`] reads; `argument` is the word for it on the command line.
+pub(crate) fn public(argument: &'static str, path: &Path) -> Result<PublicKey, Error> {
+    let bytes = files::read(argument, path, MAX_BYTES)?;
+    public_key(&bytes).map_err(|problem| Error::Key { argument, path: path.to_owned(), problem })
+}
+
+/// The public key in a JWK, in the first block of a PEM text (a public key, a certificate, or a private key, of which
+/// only the public half is used), in a certificate in DER, or in a COSE_Key.
+fn public_key(bytes: &[u8]) -> Result<PublicKey, KeyError> {
     let unreadable = KeyError::Malformed { what: "key file" };
+    let certificate = |der: &[u8]| {
+        Certificate::from_der(der).map(|certificate| certificate.public_key().clone()).map_err(|_| unreadable.clone())
+    };
+    match bytes.first() {
+        // SEQUENCE of DER; map of CBOR, which begins no text.
+        Some(0x30) if std::str::from_utf8(bytes).is_err() => return certificate(bytes),
+        Some(0xa0..=0xbb) => return PublicKey::from_cose_key(bytes),
+        _ => {}
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| unreadable.clone())?;
     if text.trim_start().starts_with('{') {
         return PublicKey::from_jwk(text);
     }
-    if let Ok(spki) = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes()) {
+    if let Ok(spki) = SubjectPublicKeyInfoDer::from_pem_slice(bytes) {
         return PublicKey::from_spki_der(&spki);
     }
-    if let Ok(der) = CertificateDer::from_pem_slice(text.as_bytes()) {
-        return Certificate::from_der(&der).map(|certificate| certificate.public_key().clone()).map_err(|_| unreadable);
+    if let Ok(der) = CertificateDer::from_pem_slice(bytes) {
+        return certificate(&der);
     }
     if text.contains("-----BEGIN PRIVATE KEY-----") {
         return SigningKey::from_pkcs8_pem(text).map(|key| key.public_key());

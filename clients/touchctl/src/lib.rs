@@ -22,8 +22,10 @@ mod instruments;
 mod keys;
 mod list;
 mod loads;
+mod log;
 mod output;
 mod plot;
+mod progress;
 mod readings;
 mod records;
 mod remedy;
@@ -110,6 +112,7 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
         Command::Evidence { command } => evidence::run(command, cli.json, world),
         Command::Footprints { command } => footprints::run(command, cli.json, world),
         Command::Uncertainty { command: UncertaintyCommand::Eval(args) } => uncertainty::eval(args, cli.json, world),
+        Command::Log { command } => log::run(command, cli.json, world),
         Command::Key { command: KeyCommand::Fingerprint { file } } => keys::fingerprint(file, cli.json, world),
     }
 }

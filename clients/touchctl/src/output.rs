@@ -180,7 +180,8 @@ pub(crate) fn verdict(out: &mut dyn Write, verdict: &Verdict, content: Option<&C
     Ok(())
 }
 
-fn headline(outcome: Outcome) -> &'static str {
+/// The outcome as the first line of an answer.
+pub(crate) fn headline(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Accepted => "✓ ACCEPTED",
         Outcome::AcceptedWithConditions => "✓ ACCEPTED WITH CONDITIONS",
@@ -189,7 +190,8 @@ fn headline(outcome: Outcome) -> &'static str {
     }
 }
 
-fn mark(state: FactState) -> char {
+/// The sign before a fact.
+pub(crate) fn mark(state: FactState) -> char {
     match state {
         FactState::Established => '✓',
         FactState::NotEstablished => '?',

@@ -1,10 +1,9 @@
 //! `touchctl readings`: files of interval readings, read, shown and sent.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use interval_csv::{Compression, CsvProfile, CsvReport, IntervalSeries, Stamp};
 use jiff::Timestamp;
 use quantity::{Decimal, Unit};
@@ -15,7 +14,7 @@ use crate::connection::Server;
 use crate::error::Error;
 use crate::output::counted;
 use crate::send::Sent;
-use crate::{DONE, FAILED, Surroundings, files, instruments, output, plot, send};
+use crate::{DONE, FAILED, Surroundings, files, instruments, output, plot, progress, send};
 
 /// Largest profile.
 const MAX_PROFILE_BYTES: u64 = 64 << 10;
@@ -64,7 +63,7 @@ pub(crate) fn import(args: &ImportArgs, json: bool, world: &mut Surroundings<'_>
         files::create("save-profile", path, series.report.profile.to_toml().unwrap_or_default())?;
     }
     let sent = to.map(|(server, instrument)| {
-        let bar = bar(series.values.len());
+        let bar = progress::bar(series.values.len() as u64, "rows");
         let sent = send::send(&server, &series, instrument, &mut |rows| bar.set_position(rows as u64));
         bar.finish_and_clear();
         sent
@@ -85,17 +84,6 @@ pub(crate) fn import(args: &ImportArgs, json: bool, world: &mut Surroundings<'_>
     let written = if json { output::json(world.out, &shown) } else { print(&shown, &series, world) };
     let is_refused = shown.sent.as_ref().is_some_and(|sent| sent.refused > 0);
     written.map(|()| if is_refused { FAILED } else { DONE }).map_err(Error::Output)
-}
-
-/// Rows a second and the time left, on standard error; nothing where that is no terminal.
-fn bar(rows: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} rows, {rate}, {eta} left");
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
-        // A terminal that takes nothing shows nothing.
-        let _shown = write!(text, "{:.0} a second", state.per_sec());
-    });
-    ProgressBar::new(rows as u64).with_style(style)
 }
 
 fn load(path: &Path) -> Result<CsvProfile, Error> {

@@ -7,10 +7,14 @@ pub const SHAPE: Shape = Shape::Apart;
 
 #[path = "../it/access.rs"]
 mod access;
+#[path = "../it/audit.rs"]
+mod audit;
 #[path = "../it/bad_input.rs"]
 mod bad_input;
 #[path = "../it/desk.rs"]
 mod desk;
+#[path = "../it/editions.rs"]
+mod editions;
 #[path = "../it/footprints.rs"]
 mod footprints;
 #[path = "../it/instruments.rs"]

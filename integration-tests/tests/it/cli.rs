@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use cose::x509::Certificate;
+use integration_tests::cast::BASE;
 use integration_tests::{cast, story};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -212,6 +213,22 @@ fn enrol_says_what_it_wrote_and_what_is_wrong() {
     );
 }
 
+/// A plant file of goods that are made of certified cement.
+fn buyer() -> String {
+    format!(
+        "method = \"cbam-transitional-2023-1773\"\n\
+         [site]\nname = \"organizations/buyer/sites/works\"\ntitle = \"works\"\n\
+         [period]\nstart = 2026-01-01T00:00:00Z\nend = 2027-01-01T00:00:00Z\n\
+         [[stream]]\nname = \"gas\"\nprocess = \"p\"\nmethod = \"measured\"\n\
+         emissions = {{ value = 10, unit = \"tCO2\" }}\n\
+         [[process]]\nname = \"p\"\ncategory = \"c\"\nproduction = {{ value = 10, unit = \"t\" }}\n\
+         [[precursor]]\nname = \"cement\"\ncategory = \"Cement\"\n\
+         certificate = \"{BASE}/certificates/{NUMBER}\"\n\
+         uses = [{{ process = \"p\", amount = {{ value = 20, unit = \"t\" }} }}]\n\
+         [[product]]\nname = \"p\"\ncn_code = \"68101190\"\nprocess = \"p\"\nfunctional_unit = \"1 t\"\n"
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partner_makes_a_trust_file_and_verifies() {
     let told = Told::tell().await;
@@ -303,6 +320,26 @@ async fn a_partner_makes_a_trust_file_and_verifies() {
     // Long before, there is nothing to explain.
     let early = verify("bundle.cbor", &["--as-of", "2020-01-01"]).out;
     assert!(early.contains("NOT_YET_REGISTERED") && !early.contains("plain date"), "{early}");
+
+    // A maker of goods from this cement rests its own figure on the certificate: two tonnes a tonne of goods.
+    desk.write("buyer.toml", buyer());
+    let compute = |certificate: &str, trust: &str| {
+        let args = ["footprints", "compute", "--plant", "buyer.toml", "--json", "--trust", trust];
+        desk.run("touchctl", &[args.as_slice(), &["--certificate", certificate]].concat())
+    };
+    let found: Value = serde_json::from_str(&compute("bundle.cbor", "trust.toml").out).expect("one object");
+    let cement = told.statement.total.value.to_f64();
+    let total = &found["products"][0]["see_total"];
+    assert!((total.as_f64().expect("a number") - (1.0 + 2.0 * cement)).abs() < 1e-12, "{found}");
+    let without = ["footprints", "compute", "--plant", "buyer.toml"];
+    desk.refused("touchctl", &without, 1, &["PRECURSOR_CERTIFICATE_MISSING", "give its bundle"]);
+    let strange = written.replacen("origin = \"", "origin = \"other.", 1);
+    assert_ne!(strange, written);
+    desk.write("strange.toml", strange);
+    for (certificate, trust) in [("bundle.cbor", "strange.toml"), ("certificate.cose", "trust.toml")] {
+        let answer = compute(certificate, trust);
+        assert!(answer.code == 1 && answer.err.contains("CERTIFICATE_NOT_ESTABLISHED"), "{answer:?}");
+    }
 }
 
 /// Readings every 15 minutes of January 2023.

@@ -6,9 +6,11 @@ use integration_tests::world::Shape;
 pub const SHAPE: Shape = Shape::Together;
 
 mod access;
+mod audit;
 mod bad_input;
 mod cli;
 mod desk;
+mod editions;
 mod faults;
 mod footprints;
 mod instruments;

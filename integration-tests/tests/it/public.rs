@@ -26,8 +26,13 @@ struct Answer {
 
 /// One GET, and the connection ends.
 async fn get(stage: &Stage, path: &str) -> Answer {
+    get_with(stage, path, "").await
+}
+
+/// The same with further header lines.
+async fn get_with(stage: &Stage, path: &str, lines: &str) -> Answer {
     let mut stream = TcpStream::connect(stage.world.http()).await.expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.expect("an answer");
@@ -109,6 +114,13 @@ async fn a_mirror_rebuilds_the_log_from_tiles() {
     let tile = Tile::in_tree(0, 0, status.size).expect("a tile");
     let bytes = ok(&stage, &format!("/status/{}", tile.path())).await;
     let hashes = tile.hashes(&bytes).expect("hashes");
+    // Its entries are the epochs.
+    let bundle = Bundle::from(tile);
+    let bytes = ok(&stage, &format!("/status/{}", bundle.path())).await;
+    let epochs = bundle.entries(&bytes).expect("epochs");
+    assert_eq!(epochs.iter().map(|epoch| tlog::leaf_hash(epoch)).collect::<Vec<_>>(), hashes);
+    let latest = record::status::Epoch::from_bytes(epochs[epochs.len() - 1]).expect("an epoch");
+    assert_eq!(latest.number, status.size - 1);
     let tree: tlog::tree::MemoryTree = hashes.into_iter().collect();
     assert_eq!(tree.root(status.size).expect("one tile"), status.root);
 
@@ -120,11 +132,28 @@ async fn a_mirror_rebuilds_the_log_from_tiles() {
         "/tile/../checkpoint",
         "/tile/0/x000/../../..",
         "/status/tile/0/999",
+        "/status/tile/entries/999",
+        "/status/tile/entries/000.p/0",
         "/elsewhere",
         "/certificates",
     ] {
         assert_eq!(get(&stage, unknown).await.status, 404, "{unknown}");
     }
+    // What is not there yet may be in a moment; what is there never changes.
+    assert!(get(&stage, "/tile/0/999").await.headers.contains("cache-control: no-store"));
+    let immutable = get(&stage, "/tile/0/000").await.headers;
+    assert!(immutable.contains("content-type: application/octet-stream"), "{immutable}");
+    assert!(immutable.contains("max-age=31536000, immutable"), "{immutable}");
+    // Entries come packed to those who take it.
+    let plain = get(&stage, "/tile/entries/000").await;
+    assert!(!plain.headers.contains("content-encoding"), "{}", plain.headers);
+    let packed = get_with(&stage, "/tile/entries/000", "Accept-Encoding: gzip, identity\r\n").await;
+    assert!(packed.headers.contains("content-encoding: gzip"), "{}", packed.headers);
+    let mut unpacked = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed.body.as_slice()), &mut unpacked).expect("gzip");
+    assert!(unpacked == plain.body && packed.body.len() < plain.body.len());
+    let hashes = get_with(&stage, "/tile/0/000", "Accept-Encoding: gzip, identity\r\n").await;
+    assert!(!hashes.headers.contains("content-encoding"), "{}", hashes.headers);
 }
 
 #[tokio::test(flavor = "multi_thread")]

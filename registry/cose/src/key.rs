@@ -3,6 +3,7 @@
 //! What we emit: ES256 for P-256 keys, Ed25519 (−19) for Ed25519 keys. What we accept besides:
 //! EdDSA (−8, Ed25519 only), ESP256, ES384 and PS256.
 
+mod cose_key;
 mod public;
 mod signing;
 

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cose::cbor::{self, CborError};
+use cose::cbor::{self, CborError, Value};
 use cose::key::{KeyError, PublicKey};
 use cose::sign1::{self, Envelope, Sign1Error};
 use cose::x509::Certificate;
@@ -298,4 +298,73 @@ fn cbor_examples() {
     assert!(cbor::decode(&deepest).is_ok());
     let deeper = [&[0x81], deepest.as_slice()].concat();
     assert_eq!(cbor::decode(&deeper), Err(CborError::TooDeep { at: cbor::MAX_DEPTH + 1 }));
+}
+
+/// The public keys of RFC 9052, C.7.1, with the key of the working group's examples among them.
+#[test]
+fn rfc_9052_keys() {
+    let eleven = "a5010202423131200121 5820bac5b11cad8f99f9c72b05cf4b9e26d244dc189f745228255a219a86d6a09eff\
+                  22582020138bf82dc1b6d562be0fa54ab7804a3a64b6d72ccfed6b6fb6ed28bbfc117e"
+        .replace(' ', "");
+    let eleven = hex::decode(eleven).unwrap();
+    let key = PublicKey::from_cose_key(&eleven).unwrap();
+    let jwk = r#"{"crv":"P-256","kty":"EC","x":"usWxHK2PmfnHKwXPS54m0kTcGJ90UiglWiGahtagnv8","y":"IBOL-C3BttVivg-lSreASjpkttcsz-1rb7btKLv8EX4"}"#;
+    assert_eq!(key.to_jwk(), jwk);
+    // bilbo.baggins@hobbiton.example has P-521, which is none of ours.
+    let bilbo = cbor::encode(&Value::map([
+        (-1, Value::int(3)),
+        (-2, Value::bytes([0; 66])),
+        (-3, Value::bytes([0; 66])),
+        (1, Value::int(2)),
+    ]));
+    assert!(matches!(PublicKey::from_cose_key(&bilbo), Err(KeyError::UnsupportedKey { .. })));
+    let Some(root) = shared("cose-examples") else { return };
+    let case = std::fs::read(root.join("sign1-tests/sign-pass-02.json")).unwrap();
+    let case: Json = serde_json::from_slice(&case).unwrap();
+    let bytes = hex::decode(case["output"]["cbor"].as_str().unwrap()).unwrap();
+    let external = hex::decode(case["input"]["sign0"]["external"].as_str().unwrap()).unwrap();
+    assert_eq!(Envelope::decode(&bytes).unwrap().verify_with(&key, &external, None), Ok(()));
+}
+
+/// Each form of COSE_Key, and what is refused of it.
+#[test]
+fn cose_keys() {
+    let okp = |more: Vec<(i64, Value)>| {
+        let key = [(1, Value::int(1)), (-1, Value::int(6)), (-2, Value::bytes([9; 32]))];
+        PublicKey::from_cose_key(&cbor::encode(&Value::map(key.into_iter().chain(more))))
+    };
+    let key = okp(vec![]).unwrap();
+    assert_eq!(key.ed25519_bytes(), Some([9; 32]));
+    let ops = |ops: &[i64]| (4, Value::Array(ops.iter().map(|op| Value::int(*op)).collect()));
+    for good in [vec![(2, Value::bytes(*b"kid"))], vec![(3, Value::int(-8))], vec![(3, Value::int(-19)), ops(&[1, 2])]]
+    {
+        assert_eq!(okp(good), Ok(key.clone()));
+    }
+    assert_eq!(okp(vec![(-4, Value::bytes([1; 32]))]), Err(KeyError::PrivateKeyGiven));
+    assert!(matches!(okp(vec![(3, Value::int(-7))]), Err(KeyError::AlgorithmMismatch { .. })));
+    assert_eq!(okp(vec![(3, Value::int(-999))]), Err(KeyError::UnsupportedAlgorithm { code: -999 }));
+    assert!(matches!(okp(vec![ops(&[1])]), Err(KeyError::UnsupportedKey { .. })));
+    let malformed = Err(KeyError::Malformed { what: "COSE_Key" });
+    assert_eq!(okp(vec![(4, Value::int(2))]), malformed);
+    assert_eq!(okp(vec![(3, Value::text("EdDSA"))]), malformed);
+    let read = |entries: Vec<(i64, Value)>| PublicKey::from_cose_key(&cbor::encode(&Value::map(entries)));
+    let (kty, crv) = (|n: i64| (1, Value::int(n)), |n: i64| (-1, Value::int(n)));
+    let x = || (-2, Value::bytes([1; 32]));
+    assert_eq!(read(vec![]), malformed);
+    assert_eq!(read(vec![kty(1)]), malformed);
+    assert_eq!(read(vec![kty(2), crv(1), x()]), malformed);
+    assert_eq!(read(vec![kty(2), crv(1), x(), (-3, Value::bytes([1; 31]))]), malformed);
+    assert!(read(vec![kty(2), crv(1), x(), (-3, Value::bytes([1; 32]))]).is_err(), "off the curve");
+    let compressed = read(vec![kty(2), crv(1), x(), (-3, Value::Bool(true))]);
+    assert!(compressed.is_err_and(|e| e.to_string().contains("compressed")));
+    for unsupported in [vec![kty(1), crv(4), x()], vec![kty(2), crv(8), x()], vec![kty(4)], vec![kty(7)]] {
+        assert!(matches!(read(unsupported), Err(KeyError::UnsupportedKey { .. })));
+    }
+    // RFC 7638, 3.1: the same key as JWK and as COSE_Key (RFC 8230).
+    use base64::Engine as _;
+    let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+    let modulus = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(n).unwrap();
+    let rsa = read(vec![kty(3), (-1, Value::Bytes(modulus)), (-2, Value::bytes([1, 0, 1])), (3, Value::int(-37))]);
+    assert_eq!(rsa, PublicKey::from_jwk(&format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB"}}"#)));
+    assert_eq!(rsa.unwrap().fingerprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
 }

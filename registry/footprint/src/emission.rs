@@ -2,16 +2,14 @@
 
 use quantity::{
     AnodeEffect, C2f6PerCf4, Carbon, CarbonPerMass, Co2PerCarbon, Co2e, Co2ePerElectricity, Co2ePerEnergy, Co2ePerMass,
-    Co2ePerMassDistance, Co2ePerNormalVolume, Co2ePerVolume, Electricity, ElectricityPerMass, Energy, EnergyPerMass,
-    EnergyPerNormalVolume, Gas, GasPerMass, GasPerMassAnodeEffect, GasPerMassOvervoltage, Kind, KindName, Mass,
-    MassDistance, MassOf, NormalVolume, Overvoltage, Ratio, Times, Unit, Volume, species,
+    Co2ePerMassDistance, Co2ePerNormalVolume, Co2ePerVolume, Electricity, Energy, EnergyPerMass, EnergyPerNormalVolume,
+    Gas, GasPerMass, GasPerMassAnodeEffect, GasPerMassOvervoltage, Kind, KindName, Mass, MassDistance, MassOf,
+    NormalVolume, Overvoltage, Ratio, Times, Unit, Volume, species,
 };
-use record::footprint::{FootprintStatement, Origin, Stage};
-use record::plant::{
-    Basis, Carrier, ElectricityUse, Embedded, EmbeddedFigures, Exchange, Input, Precursor, Stream, StreamKind,
-};
+use record::footprint::{Origin, Stage};
+use record::plant::{Carrier, ElectricityUse, Exchange, ExchangeFactor, FactorUse, Input, Stream, StreamKind};
 use record::reading::Property;
-use uncertainty::{Measured, SourceId, Uncertain};
+use uncertainty::Measured;
 
 use crate::error::FootprintError;
 use crate::figure::{Data, Figure, Reader};
@@ -30,6 +28,19 @@ pub(crate) struct Emission {
     /// Electricity behind it, in MWh.
     pub electricity_mwh: f64,
     pub data: Data,
+    /// Whether it is part of the total, where it is indirect.
+    pub indirect: Indirect,
+}
+
+/// Whether indirect emissions are part of the total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Indirect {
+    /// As the product's code says.
+    ByProduct,
+    /// By the code of the precursor that they come with: they are.
+    Counted,
+    /// By the code of the precursor: they are not.
+    Beside,
 }
 
 impl Emission {
@@ -47,6 +58,14 @@ enum Fuel {
     NormalVolume(Measured<NormalVolume>),
 }
 
+/// An activity by its factor.
+struct Emitted {
+    co2e: Measured<Co2e>,
+    gas: Option<Gas>,
+    /// What the factor rests on.
+    factor: Data,
+}
+
 impl Reader<'_> {
     /// The emissions of a stream (Implementing Regulation (EU) 2023/1773, Annex III, B.3).
     pub fn stream(&self, stream: &Stream) -> Result<Vec<Emission>, FootprintError> {
@@ -60,6 +79,7 @@ impl Reader<'_> {
             activity,
             electricity_mwh: 0.0,
             data,
+            indirect: Indirect::ByProduct,
         };
         match &stream.kind {
             StreamKind::Combustion {
@@ -71,16 +91,18 @@ impl Reader<'_> {
                 biomass_share,
             } => {
                 let (fuel, used, data) = self.fuel(&at, activity, net_calorific_value.as_ref())?;
-                let (mut co2, gas) = self.burnt(&fuel, &at("emission factor"), emission_factor)?;
+                let Emitted { co2e: mut co2, gas, factor } =
+                    self.burnt(&fuel, &at("emission factor"), emission_factor)?;
                 if let Some(input) = oxidation_factor {
                     let share = self.share(&at("oxidation factor"), input, Some(Property::OxidationFactor))?;
                     co2 = &co2 * &share;
                 }
-                let carbon = emission(gas, co2, Some(used), data);
+                let carbon = emission(gas, co2, Some(used), data.times(&factor));
                 let mut found = self.without_biomass(&at, carbon, biomass_share.as_ref())?;
                 for (i, other) in other_gases.iter().enumerate() {
-                    let (co2e, gas) = self.burnt(&fuel, &at(&format!("other gas {}", i + 1)), other)?;
-                    found.push(emission(gas, co2e, Some(used), data));
+                    let Emitted { co2e, gas, factor } =
+                        self.burnt(&fuel, &at(&format!("other gas {}", i + 1)), other)?;
+                    found.push(emission(gas, co2e, Some(used), data.times(&factor)));
                 }
                 Ok(found)
             }
@@ -92,7 +114,8 @@ impl Reader<'_> {
                 if let Some(input) = conversion_factor {
                     co2e = &co2e * &self.share(&at("conversion factor"), input, None)?;
                 }
-                let carbon = emission(factor.gas, co2e, Some(base(&activity.quantity)), activity.data);
+                let data = activity.data.times(&factor.data);
+                let carbon = emission(factor.gas, co2e, Some(base(&activity.quantity)), data);
                 self.without_biomass(&at, carbon, biomass_share.as_ref())
             }
             StreamKind::MassBalance { activity, carbon_content, biomass_share } => {
@@ -102,7 +125,8 @@ impl Reader<'_> {
                 let carbon: Measured<Carbon> = &activity.quantity * &content.quantity;
                 let per_carbon = Co2PerCarbon::from_base(self.method.co2_per_carbon.to_f64());
                 let co2e = (&carbon * &Measured::exact(per_carbon)).co2e(self.method.gwp_set);
-                let carbon = emission(Some(Gas::Co2), co2e, Some(base(&activity.quantity)), activity.data);
+                let data = activity.data.times(&content.data);
+                let carbon = emission(Some(Gas::Co2), co2e, Some(base(&activity.quantity)), data);
                 self.without_biomass(&at, carbon, biomass_share.as_ref())
             }
             StreamKind::Measured { emissions, biomass_share } => {
@@ -126,7 +150,8 @@ impl Reader<'_> {
                 let moved: Figure<MassDistance> = self.figure(&at("activity"), activity, None)?;
                 let factor: Figure<Co2ePerMassDistance> = self.figure(&at("emission factor"), emission_factor, None)?;
                 let co2e = &moved.quantity * &factor.quantity;
-                Ok(vec![emission(factor.gas, co2e, Some(base(&moved.quantity)), moved.data)])
+                let data = moved.data.times(&factor.data);
+                Ok(vec![emission(factor.gas, co2e, Some(base(&moved.quantity)), data)])
             }
         }
     }
@@ -175,7 +200,8 @@ impl Reader<'_> {
                 };
                 let calorific: Figure<EnergyPerNormalVolume> =
                     self.figure(&at("net calorific value"), calorific, property)?;
-                Ok((Fuel::Energy(&volume.quantity * &calorific.quantity), used, volume.data))
+                let energy = Fuel::Energy(&volume.quantity * &calorific.quantity);
+                Ok((energy, used, volume.data.times(&calorific.data)))
             }
             (KindName::Volume, None) => {
                 let volume: Figure<Volume> = self.figure(&path, activity, None)?;
@@ -187,13 +213,13 @@ impl Reader<'_> {
                 let used = base(&mass.quantity);
                 let Some(calorific) = calorific else { return Ok((Fuel::Mass(mass.quantity), used, mass.data)) };
                 let calorific: Figure<EnergyPerMass> = self.figure(&at("net calorific value"), calorific, property)?;
-                Ok((Fuel::Energy(&mass.quantity * &calorific.quantity), used, mass.data))
+                Ok((Fuel::Energy(&mass.quantity * &calorific.quantity), used, mass.data.times(&calorific.data)))
             }
         }
     }
 
     /// What a fuel emits by a factor on its basis.
-    fn burnt(&self, fuel: &Fuel, path: &str, factor: &Input) -> Result<(Measured<Co2e>, Option<Gas>), FootprintError> {
+    fn burnt(&self, fuel: &Fuel, path: &str, factor: &Input) -> Result<Emitted, FootprintError> {
         match fuel {
             Fuel::Energy(energy) => self.times::<_, Co2ePerEnergy>(energy, path, factor),
             Fuel::Mass(mass) => self.times::<_, Co2ePerMass>(mass, path, factor),
@@ -207,9 +233,9 @@ impl Reader<'_> {
         activity: &Measured<A>,
         path: &str,
         factor: &Input,
-    ) -> Result<(Measured<Co2e>, Option<Gas>), FootprintError> {
+    ) -> Result<Emitted, FootprintError> {
         let factor: Figure<F> = self.figure(path, factor, Some(Property::EmissionFactor))?;
-        Ok((activity * &factor.quantity, factor.gas))
+        Ok(Emitted { co2e: activity * &factor.quantity, gas: factor.gas, factor: factor.data })
     }
 
     /// CF4 per mass of aluminium (Implementing Regulation (EU) 2023/1773, Annex III, B.7, methods A and B).
@@ -261,155 +287,81 @@ impl Reader<'_> {
             co2e: &amount.quantity * &factor.quantity,
             activity: Some(base(&amount.quantity)),
             electricity_mwh: amount.quantity.quantity().base(),
-            data: amount.data,
+            data: amount.data.times(&factor.data),
+            indirect: Indirect::ByProduct,
         })
     }
 
-    /// What an exchange adds to its receiver; taken from its giver with the other sign.
-    pub fn exchange(&self, exchange: &Exchange) -> Result<Emission, FootprintError> {
+    /// What an exchange adds to its receiver, or takes from its giver.
+    pub fn exchange(&self, exchange: &Exchange, gives: bool) -> Result<Emission, FootprintError> {
         let path = format!("exchange {:?}", exchange.name);
         let (amount, factor) = (format!("{path} amount"), format!("{path} factor"));
-        let (co2e, gas, activity, electricity_mwh, data) = match exchange.carrier {
+        let (by, activity, electricity_mwh, data) = match exchange.carrier {
             Carrier::Heat | Carrier::WasteGas => {
                 let amount: Figure<Energy> = self.figure(&amount, &exchange.amount, None)?;
-                let (co2e, gas) = self.times::<_, Co2ePerEnergy>(&amount.quantity, &factor, &exchange.factor)?;
-                (co2e, gas, base(&amount.quantity), 0.0, amount.data)
+                let by = self.handed_on(&path, exchange, &amount.quantity, gives)?;
+                (by, base(&amount.quantity), 0.0, amount.data)
             }
             Carrier::Electricity => {
                 let amount: Figure<Electricity> = self.figure(&amount, &exchange.amount, None)?;
-                let (co2e, gas) = self.times::<_, Co2ePerElectricity>(&amount.quantity, &factor, &exchange.factor)?;
-                let mwh = amount.quantity.quantity().base();
-                (co2e, gas, base(&amount.quantity), mwh, amount.data)
+                let ExchangeFactor::Given(given) = &exchange.factor else {
+                    return Err(FootprintError::ExchangeFactor { exchange: exchange.name.clone() });
+                };
+                let by = self.times::<_, Co2ePerElectricity>(&amount.quantity, &factor, given)?;
+                (by, base(&amount.quantity), amount.quantity.quantity().base(), amount.data)
             }
         };
         let stage = if exchange.carrier == Carrier::Electricity { Stage::Electricity } else { Stage::Direct };
         Ok(Emission {
             stage,
             source: exchange.name.clone(),
-            gas,
+            gas: by.gas,
             origin: Origin::Fossil,
-            co2e,
+            co2e: by.co2e,
             activity: Some(activity),
             electricity_mwh,
-            data,
+            data: data.times(&by.factor),
+            indirect: Indirect::ByProduct,
         })
     }
 
-    /// What a precursor brings into the process that uses this much of it.
-    pub fn precursor(&self, precursor: &Precursor, amount: &Input) -> Result<Vec<Emission>, FootprintError> {
-        let path = format!("precursor {:?}", precursor.name);
-        let mass: Figure<Mass> = self.figure(&format!("{path} amount used"), amount, None)?;
-        let tonnes = mass.quantity.quantity().base();
-        let emission = |stage, see: &Measured<Co2ePerMass>, gas, mwh_per_t: f64, data| Emission {
-            stage,
-            source: precursor.name.clone(),
-            gas,
-            origin: Origin::Fossil,
-            co2e: &mass.quantity * see,
-            activity: Some(base(&mass.quantity)),
-            electricity_mwh: tonnes * mwh_per_t,
-            data,
-        };
-        match &precursor.embedded {
-            Embedded::Figures(figures) => {
-                let EmbeddedFigures { direct, electricity, indirect } = &**figures;
-                let direct: Figure<Co2ePerMass> = self.figure(&format!("{path} direct"), direct, None)?;
-                let mut found = vec![emission(Stage::PrecursorDirect, &direct.quantity, direct.gas, 0.0, direct.data)];
-                let (mut mwh, mut by_electricity) = (0.0, None);
-                if let Some(used) = electricity {
-                    let amount: Figure<ElectricityPerMass> =
-                        self.figure(&format!("{path} electricity"), &used.amount, None)?;
-                    let factor: Figure<Co2ePerElectricity> =
-                        self.figure(&format!("{path} electricity factor"), &used.factor, None)?;
-                    mwh = amount.quantity.quantity().base();
-                    let see: Measured<Co2ePerMass> = &amount.quantity * &factor.quantity;
-                    by_electricity = Some(Figure { quantity: see, data: amount.data, gas: factor.gas });
-                }
-                let stated = indirect.as_ref();
-                let stated = stated.map(|input| self.figure(&format!("{path} indirect"), input, None)).transpose()?;
-                if let Some(see) = stated.or(by_electricity) {
-                    found.push(emission(Stage::PrecursorElectricity, &see.quantity, see.gas, mwh, see.data));
-                }
-                Ok(found)
-            }
-            Embedded::Statement { sha256 } => {
-                let given = self.sources.suppliers.iter().find(|(digest, _)| digest == sha256);
-                let (_, statement) = given.ok_or_else(|| FootprintError::NoStatement {
-                    precursor: precursor.name.clone(),
-                    sha256: *sha256,
-                })?;
-                let [direct, indirect] = self.supplied(&precursor.name, sha256, statement)?;
-                let mwh = statement.electricity.value.to_f64();
-                let data = Data {
-                    primary: statement.quality.primary_data_share.to_f64(),
-                    default: statement.quality.default_value_share.to_f64(),
-                    ..Data::not_measured(Basis::Stated)
-                };
-                Ok(vec![
-                    emission(Stage::PrecursorDirect, &direct, None, 0.0, data),
-                    emission(Stage::PrecursorElectricity, &indirect, None, mwh, data),
-                ])
-            }
-            Embedded::Default { cn_code, country, variant } => {
-                let refuse = |source| FootprintError::DefaultValue { precursor: precursor.name.clone(), source };
-                let table = self.sources.defaults.as_ref().ok_or_else(|| refuse(None))?;
-                let year = self.plant.period.start.to_zoned(jiff::tz::TimeZone::UTC).year();
-                let year = u16::try_from(year).unwrap_or_default();
-                let found = table.find(country, cn_code, variant.as_deref(), year);
-                let found = found.map_err(|source| refuse(Some(source)))?;
-                self.took_from("cbam-default-values", table.digest);
-                // What is declared is the total with the mark-up of the year. The table rounds its parts apart, so that
-                // they need not add up to it: each carries its share of it.
-                let number = |value: &Option<quantity::Decimal>| value.as_ref().map_or(0.0, quantity::Decimal::to_f64);
-                let parts = number(&found.value.direct) + number(&found.value.indirect);
-                let mark_up = if parts == 0.0 { 0.0 } else { found.with_mark_up.to_f64() / parts };
-                let see = |value| Measured::exact(Co2ePerMass::from_base(number(value) * mark_up));
-                let data = Data::not_measured(Basis::Default);
-                Ok(vec![
-                    emission(Stage::PrecursorDirect, &see(&found.value.direct), None, 0.0, data),
-                    emission(Stage::PrecursorElectricity, &see(&found.value.indirect), None, 0.0, data),
-                ])
-            }
-            Embedded::Scrap => Ok(Vec::new()),
-        }
-    }
-
-    /// A supplier's direct and indirect emissions per tonne, with its sources of uncertainty: those that this plant shares
-    /// are the same.
-    fn supplied(
+    /// What energy that is handed on stands for.
+    fn handed_on(
         &self,
-        precursor: &str,
-        sha256: &record::instrument::Sha256,
-        statement: &FootprintStatement,
-    ) -> Result<[Measured<Co2ePerMass>; 2], FootprintError> {
-        let set = self.method.gwp_set.to_string();
-        if statement.method.gwp_set != set {
-            let found = statement.method.gwp_set.clone();
-            return Err(FootprintError::OtherGwpSet { precursor: precursor.to_owned(), found, expected: set });
-        }
-        if statement.inputs.plant_file == self.plant.digest {
-            return Err(FootprintError::Circular { precursor: precursor.to_owned() });
-        }
-        let mut sums = [&statement.direct, &statement.indirect].map(|result| Uncertain::exact(result.value.to_f64()));
-        for row in &statement.budget {
-            // What a statement joins in one line is a source of its own.
-            let source = match row.source.strip_prefix("others (") {
-                Some(_) => SourceId::new(format!("statement/{sha256}/others")),
-                None => SourceId::new(row.source.clone()),
-            };
-            let dof = row.degrees_of_freedom.as_ref().map(quantity::Decimal::to_f64);
-            for (sum, part) in sums.iter_mut().zip([&row.direct, &row.indirect]) {
-                if !part.is_zero() {
-                    let with = sum.clone().with_signed(source.clone(), part.to_f64(), dof);
-                    let path = format!("precursor {precursor:?} budget {source}");
-                    *sum = with.map_err(|source| FootprintError::Uncertainty { path, source })?;
-                }
+        path: &str,
+        exchange: &Exchange,
+        energy: &Measured<Energy>,
+        gives: bool,
+    ) -> Result<Emitted, FootprintError> {
+        let no_rule = || FootprintError::ExchangeFactor { exchange: exchange.name.clone() };
+        match &exchange.factor {
+            ExchangeFactor::Given(factor) => self.times::<_, Co2ePerEnergy>(energy, &format!("{path} factor"), factor),
+            ExchangeFactor::Fuel { factor, efficiency } => {
+                let by = self.times::<_, Co2ePerEnergy>(energy, &format!("{path} fuel factor"), factor)?;
+                let path = format!("{path} efficiency");
+                let efficiency = match (efficiency, &self.method.heat) {
+                    (Some(given), _) => self.share(&path, given, None)?,
+                    (None, Some(rule)) => Measured::exact(Ratio::from_base(rule.boiler_efficiency.to_f64())),
+                    (None, None) => return Err(no_rule()),
+                };
+                let fuel = by.co2e.uncertain().over(efficiency.uncertain());
+                let fuel = fuel.map_err(|source| FootprintError::Uncertainty { path, source })?;
+                Ok(Emitted { co2e: Measured::from_base(fuel), ..by })
+            }
+            ExchangeFactor::Method => {
+                // Waste gas counts as the reference fuel that it replaces; what is given away, by the correction for the
+                // lower efficiency of its use.
+                let rule = self.method.waste_gas.as_ref().ok_or_else(no_rule)?;
+                let fuel = FactorUse { id: rule.factor.clone(), kind: None, region: None, sector: None, year: None };
+                let path = format!("{path} factor");
+                let by = self.times::<_, Co2ePerEnergy>(energy, &path, &Input::Factor(fuel))?;
+                let share = if gives { rule.export_correction.to_f64() } else { 1.0 };
+                Ok(Emitted { co2e: &by.co2e * &Measured::exact(Ratio::from_base(share)), ..by })
             }
         }
-        Ok(sums.map(Measured::from_base))
     }
 }
 
-fn base<K: Kind>(quantity: &Measured<K>) -> (f64, Unit) {
+pub(crate) fn base<K: Kind>(quantity: &Measured<K>) -> (f64, Unit) {
     (quantity.quantity().base(), K::BASE)
 }

@@ -119,20 +119,72 @@ pub enum FootprintError {
         /// Why; none where no table was given.
         source: Option<DefaultValueError>,
     },
-    /// The method states results of these goods in another unit than the plant file's products have.
-    #[error(
-        "product {product:?}: the method states goods of CN code {cn_code} per {unit} of {of}, which is not computed here \
-         yet; products here are per tonne of themselves"
-    )]
+    /// The method states results of these goods per another unit than the plant file.
+    #[error("product {product:?}: the method states goods of CN code {cn_code} per {expected}, not per {found:?}")]
     FunctionalUnit {
         /// Product.
         product: String,
         /// Its CN code.
         cn_code: String,
-        /// Unit of the method.
+        /// Unit of the plant file.
+        found: String,
+        /// Unit of the method, with what to state.
+        expected: String,
+    },
+    /// Goods without what their functional unit measures.
+    #[error("product {product:?}: content must be above 0: goods without it have no result per {unit:?}")]
+    Content {
+        /// Product.
+        product: String,
+        /// Functional unit.
         unit: String,
-        /// What the unit counts.
-        of: String,
+    },
+    /// A supplier's statement per another unit than a tonne of goods.
+    #[error(
+        "precursor {precursor:?}: the supplier's statement is per {found:?}; what is used here is weighed: ask for one per \
+         \"1 t\""
+    )]
+    StatementUnit {
+        /// Precursor.
+        precursor: String,
+        /// Functional unit of the statement.
+        found: String,
+    },
+    /// A certificate that the plant file names was not given.
+    #[error(
+        "precursor {precursor:?}: certificate {id} is not here; give its bundle, with the trust file to verify it by"
+    )]
+    NoCertificate {
+        /// Precursor.
+        precursor: String,
+        /// Id of the certificate.
+        id: String,
+    },
+    /// A certificate that cannot stand for this precursor.
+    #[error("precursor {precursor:?}: certificate {id} cannot be used: {problem}")]
+    CertificateUnfit {
+        /// Precursor.
+        precursor: String,
+        /// Id of the certificate.
+        id: String,
+        /// Why.
+        problem: String,
+    },
+    /// What is handed on has no factor, and the method has no rule for it.
+    #[error(
+        "exchange {exchange:?}: the method has no rule for its emissions; state factor (for heat with its efficiency)"
+    )]
+    ExchangeFactor {
+        /// Exchange.
+        exchange: String,
+    },
+    /// The method counts indirect emissions of precursors by their code.
+    #[error(
+        "precursor {precursor:?}: state cn_code; whether its indirect emissions count depends on it by this method"
+    )]
+    PrecursorCode {
+        /// Precursor.
+        precursor: String,
     },
     /// An allocation has nothing to divide by: every output has a weight of zero.
     #[error("process {process:?}: the weights of its outputs sum to zero: nothing can be shared by them")]
@@ -234,7 +286,12 @@ impl FootprintError {
             FootprintError::FactorKind { .. } => "FACTOR_UNFIT",
             FootprintError::AnodeEffects { .. } => "ANODE_EFFECTS",
             FootprintError::DefaultValue { .. } => "DEFAULT_VALUE_MISSING",
-            FootprintError::FunctionalUnit { .. } => "FUNCTIONAL_UNIT",
+            FootprintError::FunctionalUnit { .. } | FootprintError::Content { .. } => "FUNCTIONAL_UNIT",
+            FootprintError::NoCertificate { .. } => "PRECURSOR_CERTIFICATE_MISSING",
+            FootprintError::CertificateUnfit { .. } => "PRECURSOR_CERTIFICATE_UNFIT",
+            FootprintError::StatementUnit { .. } => "SUPPLIER_STATEMENT_UNFIT",
+            FootprintError::ExchangeFactor { .. } => "FACTOR_MISSING",
+            FootprintError::PrecursorCode { .. } => "PRECURSOR_CODE_MISSING",
             FootprintError::NoStatement { .. } => "SUPPLIER_STATEMENT_MISSING",
             FootprintError::OtherGwpSet { .. } => "OTHER_GWP_SET",
             FootprintError::Circular { .. } => "PRECURSOR_CIRCULAR",
@@ -261,7 +318,12 @@ impl FootprintError {
             | FootprintError::Allocation { process }
             | FootprintError::Shares { process, .. }
             | FootprintError::Loop { process } => Some(process),
-            FootprintError::FunctionalUnit { product, .. } => Some(product),
+            FootprintError::FunctionalUnit { product, .. } | FootprintError::Content { product, .. } => Some(product),
+            FootprintError::ExchangeFactor { exchange } => Some(exchange),
+            FootprintError::StatementUnit { precursor, .. }
+            | FootprintError::NoCertificate { precursor, .. }
+            | FootprintError::CertificateUnfit { precursor, .. }
+            | FootprintError::PrecursorCode { precursor } => Some(precursor),
             FootprintError::NoStatement { precursor, .. }
             | FootprintError::DefaultValue { precursor, .. }
             | FootprintError::OtherGwpSet { precursor, .. }

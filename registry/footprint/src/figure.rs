@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use metering::{Consumption, MeteringError, analysis_mean, consumption, material_flow};
 use quantity::{Decimal, Gas, Kind, KindName, Mass, Ratio};
+use record::certificate::Certificate;
 use record::evidence::Evidence;
 use record::footprint::{FootprintStatement, TableReference};
 use record::instrument::Sha256;
@@ -15,6 +16,7 @@ use uncertainty::{Measured, SourceId, Uncertain};
 use crate::cbam::DefaultValues;
 use crate::error::FootprintError;
 use crate::factors::{self, Counted, FactorError, FactorKind, FactorSet, Query};
+use crate::fitness::Fitness;
 use crate::method::Method;
 
 /// Everything beside the plant file that a footprint is computed from.
@@ -24,6 +26,8 @@ pub struct Sources<'a> {
     pub evidence: &'a Evidence,
     /// Suppliers' statements, by digest.
     pub suppliers: Vec<(Sha256, FootprintStatement)>,
+    /// Suppliers' certificates.
+    pub certificates: Vec<Certified>,
     /// Table of default values that the user named.
     pub defaults: Option<DefaultValues>,
 }
@@ -31,7 +35,7 @@ pub struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// Evidence alone.
     pub fn new(evidence: &'a Evidence) -> Self {
-        Sources { evidence, suppliers: Vec::new(), defaults: None }
+        Sources { evidence, suppliers: Vec::new(), certificates: Vec::new(), defaults: None }
     }
 
     /// Adds a supplier's statement.
@@ -40,6 +44,35 @@ impl<'a> Sources<'a> {
         self.suppliers.push((statement.digest(), statement));
         self
     }
+
+    /// Adds a supplier's certificate.
+    #[must_use]
+    pub fn with_certificate(mut self, certified: Certified) -> Self {
+        self.certificates.push(certified);
+        self
+    }
+}
+
+impl Sources<'_> {
+    /// The certificate of this id.
+    pub(crate) fn certificate(&self, id: &str) -> Option<&Certified> {
+        self.certificates.iter().find(|known| known.certificate.id == id)
+    }
+
+    /// The statement behind a certificate, where it was given.
+    pub(crate) fn behind(&self, certified: &Certified) -> Option<&(Sha256, FootprintStatement)> {
+        let named = certified.certificate.assessment().measurement.statement;
+        self.suppliers.iter().find(|(digest, _)| digest.0 == named.0)
+    }
+}
+
+/// A supplier's certificate. That it is genuine, in the log and in force was established before, by whoever computes.
+#[derive(Debug, Clone)]
+pub struct Certified {
+    /// What it says.
+    pub certificate: Certificate,
+    /// SHA-256 of its entry in the log.
+    pub digest: Sha256,
 }
 
 /// A figure with what is needed to judge its data.
@@ -61,6 +94,8 @@ pub(crate) struct Data {
     pub calibrated_share: Option<f64>,
     pub missing_secs: i64,
     pub metered_secs: i64,
+    /// How well it fits.
+    pub fitness: Fitness,
 }
 
 impl Data {
@@ -72,7 +107,14 @@ impl Data {
             calibrated_share: None,
             missing_secs: 0,
             metered_secs: 0,
+            fitness: Fitness::of_stated(basis),
         }
+    }
+
+    /// Of an activity, multiplied by a factor: its shares, and the poorer fitness of the two.
+    #[must_use]
+    pub fn times(self, factor: &Data) -> Self {
+        Data { fitness: self.fitness.and(factor.fitness), ..self }
     }
 
     fn measured<K>(found: &Consumption<K>) -> Self {
@@ -82,6 +124,7 @@ impl Data {
             calibrated_share: Some(found.calibrated_share),
             missing_secs: found.missing_secs,
             metered_secs: found.metered_secs,
+            fitness: Fitness::MEASURED,
         }
     }
 }
@@ -159,7 +202,8 @@ impl Reader<'_> {
                 let set = self.method.gwp_set;
                 let quantity = analysis_mean(self.sources.evidence, material, property, set).map_err(metering)?;
                 // What a laboratory finds of carbon is CO2.
-                Ok(Figure { quantity, data: Data::not_measured(Basis::Measured), gas: Some(Gas::Co2) })
+                let data = Data { fitness: Fitness::MEASURED, ..Data::not_measured(Basis::Measured) };
+                Ok(Figure { quantity, data, gas: Some(Gas::Co2) })
             }
             Input::Factor(used) => self.factor(path, used),
         }
@@ -241,9 +285,11 @@ impl Reader<'_> {
                 .map_err(|source| FootprintError::Uncertainty { path: path.to_owned(), source })?;
         }
         self.took_from(format!("{} {}", set.id, set.version), set.digest);
+        // Where the plant file means another year than its own, the row is as old as it is.
+        let fitness = Fitness::of_factor(factor, self.plant.region.as_deref(), u16::try_from(year).unwrap_or_default());
         Ok(Figure {
             quantity: Measured::from_base(uncertain),
-            data: Data::not_measured(Basis::Stated),
+            data: Data { fitness, ..Data::not_measured(Basis::Stated) },
             gas: factor.unit.kind().gas(),
         })
     }

@@ -11,9 +11,12 @@ mod example;
 mod explain;
 pub mod factors;
 mod figure;
+mod fitness;
 pub mod method;
-mod network;
+pub mod network;
+mod precursor;
 pub mod publish;
+mod quality;
 mod recompute;
 mod site;
 mod statement;
@@ -25,7 +28,7 @@ pub use example::{ExampleError, MAX_EXAMPLE_BYTES, WorkedExample, is_example};
 pub use explain::{
     By, Cause, Change, Contribution, Improvement, contributions, difference, improvements, origin, stage,
 };
-pub use figure::Sources;
+pub use figure::{Certified, Sources};
 pub use method::{Method, MethodError};
 pub use recompute::{FirstDifference, RecomputeError, recompute};
 pub use statement::{compute, compute_all, compute_product};

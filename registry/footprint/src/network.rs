@@ -17,7 +17,7 @@ const ROUNDING: f64 = 1e-12;
 /// (Hawkins–Simon condition).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("node {node} is in a loop that consumes at least what it produces")]
-pub(crate) struct NotProductive {
+pub struct NotProductive {
     /// The node that grows most.
     pub node: usize,
 }
@@ -28,7 +28,7 @@ pub(crate) struct NotProductive {
 /// take one pass where the file names suppliers before their consumers. All sums run in the order of the nodes, so the
 /// result has the same bits on any machine.
 #[derive(Debug, Clone)]
-pub(crate) struct Network {
+pub struct Network {
     forward: Sweeps,
     backward: Sweeps,
 }

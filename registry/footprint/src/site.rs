@@ -2,15 +2,36 @@
 
 use metering::evidence_root;
 use quantity::{Co2e, ElectricityPerMass, Energy, EnergyPerMass, Kind, Mass, Ratio};
-use record::footprint::{InputDigests, Stage};
-use record::plant::{Allocation, Embedded, Plant, Process, Product};
+use record::footprint::{CertificateReference, InputDigests, Stage};
+use record::plant::{Allocation, Basis, Embedded, Plant, Process, Product};
 use uncertainty::{Measured, Uncertain};
 
-use crate::emission::Emission;
+use crate::emission::{Emission, Indirect};
 use crate::error::FootprintError;
-use crate::figure::{Figure, Reader, Sources};
+use crate::figure::{Data, Figure, Reader, Sources};
+use crate::fitness::Fitness;
 use crate::method::Method;
 use crate::network::{Network, NotProductive};
+
+/// Kinds of emissions that are kept apart: see [`kind`].
+const KINDS: usize = 4;
+
+/// Direct ones; indirect ones that count as the product's code says, in any case, and not at all.
+fn kind(emission: &Emission) -> usize {
+    match (is_direct(emission.stage), emission.indirect) {
+        (true, _) => 0,
+        (false, Indirect::ByProduct) => 1,
+        (false, Indirect::Counted) => 2,
+        (false, Indirect::Beside) => 3,
+    }
+}
+
+/// Emissions per functional unit.
+pub(crate) struct Results {
+    pub direct: Uncertain,
+    pub indirect: Uncertain,
+    pub total: Uncertain,
+}
 
 /// A plant, its processes and its network.
 pub(crate) struct Site<'a> {
@@ -23,8 +44,11 @@ pub(crate) struct Site<'a> {
     network: Network,
     /// Consumer, supplier, and tonnes of the supplier per tonne of the consumer.
     entries: Vec<(usize, usize, Uncertain)>,
-    /// Of a tonne of each node, with all that goes into it: direct, indirect, electricity in MWh.
-    embedded: [Vec<f64>; 3],
+    /// Of a tonne of each node, with all that goes into it: its emissions by [`kind`], and electricity in MWh.
+    embedded: [Vec<f64>; KINDS],
+    electricity: Vec<f64>,
+    /// What the functional unit of each product measures in it, where that is not the goods themselves.
+    contents: Vec<Option<Uncertain>>,
 }
 
 /// An output of a process: what the network is made of.
@@ -35,8 +59,8 @@ pub(crate) struct Node<'a> {
     pub amount: Figure<Mass>,
     /// Its share of the process; none where it takes all.
     share: Option<Uncertain>,
-    /// Per tonne, of the process itself and its precursors: direct, indirect.
-    own: [Uncertain; 2],
+    /// Per tonne, of the process itself and its precursors, by [`kind`].
+    own: [Uncertain; KINDS],
 }
 
 impl Node<'_> {
@@ -92,26 +116,29 @@ impl<'a> Site<'a> {
             let mwh: Measured<quantity::Electricity> = Measured::from_base(Uncertain::exact(mwh));
             node.per_tonne(mwh.uncertain()).map(|mwh| mwh.value()).map_err(|source| range(node.name, source))
         };
-        let own = [
-            nodes.iter().map(|node| node.own[0].value()).collect::<Vec<_>>(),
-            nodes.iter().map(|node| node.own[1].value()).collect(),
-            nodes.iter().map(electricity).collect::<Result<_, _>>()?,
-        ];
-        let mut embedded: [Vec<f64>; 3] = Default::default();
-        for (sum, own) in embedded.iter_mut().zip(&own) {
-            *sum = network.embedded(own).map_err(in_loop)?;
+        let mut embedded: [Vec<f64>; KINDS] = Default::default();
+        for (kind, sum) in embedded.iter_mut().enumerate() {
+            let own: Vec<f64> = nodes.iter().map(|node| node.own[kind].value()).collect();
+            *sum = network.embedded(&own).map_err(in_loop)?;
         }
-        let supplier_statements = plant.precursors.iter().filter_map(|precursor| match precursor.embedded {
-            Embedded::Statement { sha256 } => Some(sha256),
+        let electricity: Vec<f64> = nodes.iter().map(electricity).collect::<Result<_, _>>()?;
+        let electricity = network.embedded(&electricity).map_err(in_loop)?;
+        let contents = plant.products.iter().map(|product| content(&reader, product)).collect::<Result<_, _>>()?;
+        let supplier_statements = plant.precursors.iter().filter_map(|precursor| match &precursor.embedded {
+            Embedded::Statement { sha256 } => Some(*sha256),
+            Embedded::Certificate { id } => {
+                sources.certificate(id).and_then(|known| sources.behind(known)).map(|s| s.0)
+            }
             _ => None,
         });
         let inputs = InputDigests {
             evidence_root: evidence_root(evidence),
             plant_file: plant.digest,
             supplier_statements: supplier_statements.collect(),
+            certificates: certificates(plant, sources),
             tables: reader.tables(),
         };
-        Ok(Site { plant, method, emissions, nodes, inputs, network, entries, embedded })
+        Ok(Site { plant, method, emissions, nodes, inputs, network, entries, embedded, electricity, contents })
     }
 
     /// The node of a product.
@@ -125,22 +152,47 @@ impl<'a> Site<'a> {
         self.network.needs(node).map_err(in_loop)
     }
 
-    /// Direct and indirect emissions embedded in a tonne of this node, with uncertainty to first order: of
-    /// x = (I − A)⁻¹ b, dx = λ · (db + dA x) with the needs λ.
-    pub fn results(&self, node: usize, needs: &[f64]) -> [Uncertain; 2] {
-        [0, 1].map(|kind| {
+    /// What the functional unit of a product measures in it.
+    pub fn content(&self, product: &Product) -> Option<&Uncertain> {
+        let place = self.plant.products.iter().position(|other| other.name == product.name)?;
+        self.contents[place].as_ref()
+    }
+
+    /// Emissions embedded in a functional unit of this node, with uncertainty to first order: of x = (I − A)⁻¹ b,
+    /// dx = λ · (db + dA x) with the needs λ.
+    pub fn results(&self, node: usize, needs: &[f64], product: &Product) -> Result<Results, FootprintError> {
+        let [direct, by_product, counted, beside] = std::array::from_fn(|kind| {
             let embedded = &self.embedded[kind];
             let own = self.nodes.iter().zip(needs).filter(|(_, need)| **need != 0.0);
             let own = own.map(|(node, need)| (&node.own[kind], *need));
             let taken = self.entries.iter().map(|(to, from, amount)| (amount, needs[*to] * embedded[*from]));
             let terms: Vec<_> = own.chain(taken).collect();
             Uncertain::first_order(embedded[node], &terms)
-        })
+        });
+        let indirect = by_product.clone() + counted.clone() + beside;
+        // Where the method counts direct emissions alone, indirect ones are stated beside the total.
+        let total = direct.clone() + counted;
+        let total = if self.method.counts_indirect(&product.cn_code) { total + by_product } else { total };
+        let per_unit = |value: Uncertain| match self.content(product) {
+            None => Ok(value),
+            Some(content) => value.over(content).map_err(|source| range(&product.name, source)),
+        };
+        Ok(Results { direct: per_unit(direct)?, indirect: per_unit(indirect)?, total: per_unit(total)? })
+    }
+
+    /// Whether an emission is part of the total of a product of this code.
+    pub fn counts(&self, emission: &Emission, cn_code: &str) -> bool {
+        emission.counts()
+            && match kind(emission) {
+                0 | 2 => true,
+                1 => self.method.counts_indirect(cn_code),
+                _ => false,
+            }
     }
 
     /// Electricity along the chain, in MWh per tonne of this node.
     pub fn electricity(&self, node: usize) -> ElectricityPerMass {
-        ElectricityPerMass::from_base(self.embedded[2][node])
+        ElectricityPerMass::from_base(self.electricity[node])
     }
 
     /// What the emissions of a tonne of product are made of.
@@ -157,6 +209,18 @@ impl<'a> Site<'a> {
         }
         Ok(parts)
     }
+}
+
+/// The certificates that a plant names and that were given, each once.
+fn certificates(plant: &Plant, sources: &Sources) -> Vec<CertificateReference> {
+    let mut found: Vec<CertificateReference> = Vec::new();
+    for precursor in &plant.precursors {
+        let Embedded::Certificate { id } = &precursor.embedded else { continue };
+        if let Some(given) = sources.certificate(id).filter(|_| found.iter().all(|known| known.id != *id)) {
+            found.push(CertificateReference { id: id.clone(), digest: given.digest });
+        }
+    }
+    found
 }
 
 fn range(name: &str, source: uncertainty::UncertaintyError) -> FootprintError {
@@ -186,6 +250,7 @@ fn emissions(reader: &Reader) -> Result<Vec<Vec<Emission>>, FootprintError> {
                 activity: None,
                 electricity_mwh: 0.0,
                 data: figure.data,
+                indirect: Indirect::ByProduct,
             });
         }
         if let Some(used) = &process.electricity {
@@ -194,9 +259,9 @@ fn emissions(reader: &Reader) -> Result<Vec<Vec<Emission>>, FootprintError> {
         for exchange in &plant.exchanges {
             let (gives, takes) = (exchange.from.as_ref() == Some(name), exchange.to.as_ref() == Some(name));
             if takes {
-                found.push(reader.exchange(exchange)?);
+                found.push(reader.exchange(exchange, false)?);
             } else if gives {
-                let handed = reader.exchange(exchange)?;
+                let handed = reader.exchange(exchange, true)?;
                 let zero = Measured::exact(Co2e::from_base(0.0));
                 // What is handed on is made here: it leaves the direct emissions, whatever it is.
                 found.push(Emission {
@@ -214,9 +279,43 @@ fn emissions(reader: &Reader) -> Result<Vec<Vec<Emission>>, FootprintError> {
                 found.extend(reader.precursor(precursor, &used.amount)?);
             }
         }
+        if reader.method.negative.is_some() {
+            found.extend(raised_to_zero(&found));
+        }
         all.push(found);
     }
     Ok(all)
+}
+
+/// What makes direct emissions of a process that are below zero count as zero, where the method says so (Implementing
+/// Regulation (EU) 2025/2547, Annex III, A.3).
+fn raised_to_zero(emissions: &[Emission]) -> Option<Emission> {
+    let own = emissions.iter().filter(|emission| emission.counts() && emission.stage == Stage::Direct);
+    let sum = own.map(|emission| emission.co2e.clone()).reduce(|sum, one| sum + one)?;
+    let negative = sum.quantity().base() < 0.0;
+    negative.then(|| Emission {
+        stage: Stage::Direct,
+        source: "below zero, counted as zero".to_owned(),
+        gas: None,
+        origin: record::footprint::Origin::Fossil,
+        co2e: Measured::exact(Co2e::from_base(0.0)) - sum,
+        activity: None,
+        electricity_mwh: 0.0,
+        data: Data { fitness: Fitness::MEASURED, ..Data::not_measured(Basis::Measured) },
+        indirect: Indirect::ByProduct,
+    })
+}
+
+/// The share of a product that its functional unit measures.
+fn content(reader: &Reader, product: &Product) -> Result<Option<Uncertain>, FootprintError> {
+    let Some(input) = &product.content else { return Ok(None) };
+    let content = reader.share(&format!("product {:?} content", product.name), input, None)?;
+    match content.quantity().base() > 0.0 {
+        true => Ok(Some(content.into_uncertain())),
+        false => {
+            Err(FootprintError::Content { product: product.name.clone(), unit: product.functional_unit.to_string() })
+        }
+    }
 }
 
 /// The outputs of a process with what falls on a tonne of each.
@@ -226,9 +325,9 @@ fn outputs<'a>(
     process: &'a Process,
     emissions: &[Emission],
 ) -> Result<Vec<Node<'a>>, FootprintError> {
-    let mut sums = [Uncertain::exact(0.0), Uncertain::exact(0.0)];
+    let mut sums: [Uncertain; KINDS] = std::array::from_fn(|_| Uncertain::exact(0.0));
     for emission in emissions.iter().filter(|emission| emission.counts()) {
-        sums[usize::from(!is_direct(emission.stage))] += emission.co2e.uncertain();
+        sums[kind(emission)] += emission.co2e.uncertain();
     }
     let name = &process.name;
     let mut amounts = Vec::new();
@@ -265,9 +364,9 @@ fn outputs<'a>(
             process: place,
             amount,
             share,
-            own: [Uncertain::exact(0.0), Uncertain::exact(0.0)],
+            own: std::array::from_fn(|_| Uncertain::exact(0.0)),
         };
-        for (own, sum) in [0, 1].into_iter().zip(&sums) {
+        for (own, sum) in sums.iter().enumerate() {
             node.own[own] = node.per_tonne(sum).map_err(|source| range(&output.name, source))?;
         }
         nodes.push(node);

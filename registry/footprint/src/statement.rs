@@ -3,16 +3,17 @@
 use quantity::{Co2ePerMass, Decimal, Kind, Mass, Rounding, Unit};
 use record::evidence::Evidence;
 use record::footprint::{
-    Amount, BreakdownRow, BudgetRow, DataQuality, Decision, DecisionResult, DecisionRule, FORMAT, FootprintStatement,
+    Amount, BreakdownRow, BudgetRow, Decision, DecisionResult, DecisionRule, FORMAT, FootprintStatement,
     ProductReference, ResultValue,
 };
 use record::instrument::Sha256;
-use record::plant::{LimitFor, LimitRule, Plant, Product};
+use record::plant::{FunctionalUnit, LimitFor, LimitRule, Plant, Product};
 use uncertainty::{CoverageRule, Limit, Outcome, Uncertain, decide};
 
 use crate::error::FootprintError;
 use crate::figure::Sources;
-use crate::site::{Node, Part, Site, is_direct};
+use crate::method;
+use crate::site::{Part, Results, Site};
 
 /// Budget lines of a statement; what is beyond is joined in one line.
 const MAX_BUDGET_ROWS: usize = 200;
@@ -53,23 +54,19 @@ fn no_such_product(plant: &Plant) -> FootprintError {
 impl Site<'_> {
     fn statement(&self, product: &Product) -> Result<FootprintStatement, FootprintError> {
         let index = self.node(product).ok_or_else(|| no_such_product(self.plant))?;
-        if let Some(unit) = self.method.unit_of(&product.cn_code) {
-            return Err(FootprintError::FunctionalUnit {
-                product: product.name.clone(),
-                cn_code: product.cn_code.clone(),
-                unit: unit.unit.to_string(),
-                of: format!("{:?}", unit.of).to_lowercase(),
-            });
-        }
+        self.check_unit(product)?;
         let node = &self.nodes[index];
         let needs = self.needs(index)?;
-        let results = self.results(index, &needs);
-        let [direct, indirect] = &results;
-        // Where the method counts direct emissions alone, indirect ones are stated beside the total.
-        let both = self.method.counts_indirect(&product.cn_code);
-        let total = if both { direct.clone() + indirect.clone() } else { direct.clone() };
-        let parts = self.parts(&needs)?;
-        let counts = |part: &Part| part.emission.counts() && (both || is_direct(part.emission.stage));
+        let results = self.results(index, &needs, product)?;
+        let Results { direct, indirect, total } = &results;
+        // Parts, production and electricity refer to the functional unit as the results do.
+        let content = self.content(product).map_or(1.0, Uncertain::value);
+        let mut parts = self.parts(&needs)?;
+        for part in &mut parts {
+            part.value /= content;
+            part.per_tonne /= content;
+        }
+        let counts = |part: &Part| self.counts(part.emission, &product.cn_code);
         let rows = |counted: bool| {
             let rows = parts.iter().filter(|part| counts(part) == counted);
             rows.map(|part| self.row(part, total.value())).collect::<Result<_, FootprintError>>()
@@ -85,29 +82,55 @@ impl Site<'_> {
             },
             site: self.plant.site.clone(),
             period: self.plant.period,
-            functional_unit: product.functional_unit.clone(),
+            functional_unit: product.functional_unit.to_string(),
             production: Amount {
-                value: self.number("production", node.amount.quantity.quantity().base())?,
+                value: self.number("production", node.amount.quantity.quantity().base() * content)?,
                 unit: Mass::BASE,
             },
             direct: self.result("direct", direct)?,
             indirect: self.result("indirect", indirect)?,
-            total: self.result("total", &total)?,
+            total: self.result("total", total)?,
             electricity: Amount {
-                value: self.number("electricity", self.electricity(index).base())?,
+                value: self.number("electricity", self.electricity(index).base() / content)?,
                 unit: Unit::MegawatthourPerTonne,
             },
             breakdown: rows(true)?,
             beside: rows(false)?,
-            budget: self.budget(&results, &total)?,
+            budget: self.budget(&results)?,
             quality: self.quality(node, &parts, &counts)?,
-            decision: self.decision(direct, &total)?,
+            decision: self.decision(direct, total)?,
             inputs: self.inputs.clone(),
             rounding: self.method.rounding,
         })
     }
 
-    fn number(&self, path: &str, value: f64) -> Result<Decimal, FootprintError> {
+    /// Whether the plant file states the product per what the method does.
+    fn check_unit(&self, product: &Product) -> Result<(), FootprintError> {
+        let (unit, expected) = match self.method.unit_of(&product.cn_code).map(|rule| rule.of) {
+            None | Some(method::Measured::Goods) => (Some(FunctionalUnit::Tonne), "\"1 t\""),
+            Some(method::Measured::Clinker) => (
+                Some(FunctionalUnit::TonneOfClinker),
+                "tonne of clinker: functional_unit = \"1 t clinker\", and content, the share of clinker",
+            ),
+            // Kilograms of nitrogen are the supplementary unit of those that have nitrogen.
+            Some(method::Measured::Nitrogen | method::Measured::SupplementaryUnit) => (
+                Some(FunctionalUnit::KilogramOfNitrogen),
+                "kilogram of nitrogen: functional_unit = \"1 kg nitrogen\", and content, the share of nitrogen",
+            ),
+            Some(method::Measured::Electricity) => (None, "kWh of electricity, which is no product here"),
+        };
+        match unit == Some(product.functional_unit) {
+            true => Ok(()),
+            false => Err(FootprintError::FunctionalUnit {
+                product: product.name.clone(),
+                cn_code: product.cn_code.clone(),
+                found: product.functional_unit.to_string(),
+                expected: expected.to_owned(),
+            }),
+        }
+    }
+
+    pub(crate) fn number(&self, path: &str, value: f64) -> Result<Decimal, FootprintError> {
         round(path, value, self.method.rounding)
     }
 
@@ -144,48 +167,6 @@ impl Site<'_> {
         })
     }
 
-    fn quality(
-        &self,
-        node: &Node,
-        parts: &[Part],
-        counts: &dyn Fn(&Part) -> bool,
-    ) -> Result<DataQuality, FootprintError> {
-        let (mut all, mut primary) = (0.0, 0.0);
-        let (mut direct, mut default) = (0.0, 0.0);
-        let (mut measured, mut calibrated) = (0.0, 0.0);
-        let (mut missing_secs, mut metered_secs) = (0, 0);
-        for part in parts.iter().filter(|part| counts(part)) {
-            let (weight, data) = (part.value.abs(), part.emission.data);
-            all += weight;
-            primary += weight * data.primary;
-            if is_direct(part.emission.stage) {
-                direct += part.value;
-                default += part.value * data.default;
-            }
-            if let Some(share) = data.calibrated_share {
-                measured += weight;
-                calibrated += weight * share;
-            }
-            missing_secs += data.missing_secs;
-            metered_secs += data.metered_secs;
-        }
-        // Every emission is divided by the production: it weighs as much as all of them.
-        let production = node.amount.data;
-        if let Some(share) = production.calibrated_share {
-            measured += all;
-            calibrated += all * share;
-        }
-        missing_secs += production.missing_secs;
-        metered_secs += production.metered_secs;
-        let ratio = |part: f64, whole: f64, none: f64| if whole > 0.0 { part / whole } else { none };
-        Ok(DataQuality {
-            gap_share: self.number("gap share", ratio(missing_secs as f64, metered_secs as f64, 0.0))?,
-            calibration_coverage_share: self.number("calibration coverage", ratio(calibrated, measured, 1.0))?,
-            primary_data_share: self.number("primary data share", ratio(primary, all, 0.0))?,
-            default_value_share: self.number("default value share", ratio(default, direct, 0.0))?,
-        })
-    }
-
     fn decision(&self, direct: &Uncertain, total: &Uncertain) -> Result<Option<Decision>, FootprintError> {
         let Some(limit) = &self.plant.limit else { return Ok(None) };
         let (of, value) = match limit.result {
@@ -216,15 +197,15 @@ impl Site<'_> {
         }))
     }
 
-    fn budget(&self, results: &[Uncertain; 2], total: &Uncertain) -> Result<Vec<BudgetRow>, FootprintError> {
+    fn budget(&self, Results { direct, indirect, total }: &Results) -> Result<Vec<BudgetRow>, FootprintError> {
         let number = |value: f64| self.number("budget", value);
         let mut lines = total.budget();
         // Shares below 1e-30 of the whole say nothing, and need not fit a plain decimal.
         let u = total.standard_uncertainty();
         lines.retain(|line| line.contribution.abs() > u * 1e-15);
         let rest = if lines.len() > MAX_BUDGET_ROWS { lines.split_off(MAX_BUDGET_ROWS - 1) } else { Vec::new() };
-        let part = |kind: usize, line: &uncertainty::BudgetLine| {
-            let found = results[kind].contributions().get(&line.source).map_or(0.0, |contribution| contribution.u);
+        let part = |result: &Uncertain, line: &uncertainty::BudgetLine| {
+            let found = result.contributions().get(&line.source).map_or(0.0, |contribution| contribution.u);
             // As above.
             if found.abs() > u * 1e-15 { found } else { 0.0 }
         };
@@ -234,8 +215,8 @@ impl Site<'_> {
                 Ok(BudgetRow {
                     source: self.source(&line.source.to_string()),
                     contribution: number(line.contribution)?,
-                    direct: number(part(0, line))?,
-                    indirect: number(part(1, line))?,
+                    direct: number(part(direct, line))?,
+                    indirect: number(part(indirect, line))?,
                     share_percent: number(line.share_percent)?,
                     relative_percent: number(line.relative_percent)?,
                     degrees_of_freedom: line.dof.map(number).transpose()?,
@@ -251,8 +232,8 @@ impl Site<'_> {
             rows.push(BudgetRow {
                 source: format!("others ({})", rest.len()),
                 contribution: number(contribution)?,
-                direct: number(root(&|line| part(0, line)))?,
-                indirect: number(root(&|line| part(1, line)))?,
+                direct: number(root(&|line| part(direct, line)))?,
+                indirect: number(root(&|line| part(indirect, line)))?,
                 share_percent: number(rest.iter().fold(0.0, |sum, line| sum + line.share_percent))?,
                 relative_percent: number(relative)?,
                 degrees_of_freedom: None,
@@ -264,7 +245,9 @@ impl Site<'_> {
     /// The id of a source as the statement writes it. Where the plant file has a salt, ids are digests, except of what is
     /// public anyway: factor editions and suppliers' own statements.
     fn source(&self, id: &str) -> String {
-        let public = ["factor/", "statement/", "salted/", "default/"].iter().any(|prefix| id.starts_with(prefix));
+        let public = ["factor/", "statement/", "certificate/", "salted/", "default/"]
+            .iter()
+            .any(|prefix| id.starts_with(prefix));
         match &self.plant.salt {
             Some(salt) if !public => format!("salted/{}", Sha256::of(format!("{salt}\n{id}").as_bytes())),
             _ => id.to_owned(),

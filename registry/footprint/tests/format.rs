@@ -5,7 +5,11 @@ use record::evidence::Evidence;
 use record::plant::Plant;
 use serde_json::Value;
 
-const EXAMPLES: &[&str] = &[include_str!("../examples/cement.toml"), include_str!("../examples/works.toml")];
+const EXAMPLES: &[&str] = &[
+    include_str!("../examples/cement.toml"),
+    include_str!("../examples/works.toml"),
+    include_str!("../examples/cement-2026.toml"),
+];
 
 fn json(text: &str) -> Value {
     fn plain(value: toml::Value) -> Value {
@@ -56,6 +60,21 @@ fn reader_and_schema_refuse_alike() {
         ("c2f6_ratio = ", "ratio = "),
         ("carbon_content = { value = 0.82, unit = \"tC/t\" }", "carbon_content = { value = 0.82 }"),
         ("title = \"Works\"", "title = \"Works\"\ncolour = \"grey\""),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        assert!(Plant::from_toml(&changed).is_err(), "read: {to}");
+        assert!(!validator.is_valid(&json(&changed)), "valid: {to}");
+    }
+    let text = EXAMPLES[2];
+    for (from, to) in [
+        ("functional_unit = \"1 t clinker\"", "functional_unit = \"1 t\""),
+        ("functional_unit = \"1 t clinker\"", "functional_unit = \"1 t gypsum\""),
+        ("content = { value = 90, unit = \"%\", basis = \"measured\" }", ""),
+        ("carrier = \"waste-gas\"", "carrier = \"heat\""),
+        ("carrier = \"heat\"", "carrier = \"waste-gas\""),
+        ("fuel_factor = { value", "factor = { value = 1, unit = \"tCO2/TJ\" }\nfuel_factor = { value"),
+        ("cn_code = \"25231000\"", "cn_code = \"2523\""),
     ] {
         let changed = text.replacen(from, to, 1);
         assert_ne!(changed, text, "{from}");

@@ -1,10 +1,14 @@
 //! What a site model can say, each against figures worked out by hand beside it.
 
 use footprint::{
-    By, Cause, FootprintError, Sources, compute_all, contributions, difference, improvements, recompute, waterfall,
+    By, Cause, Certified, FootprintError, Sources, compute_all, contributions, difference, improvements, recompute,
+    waterfall,
 };
+use record::certificate::{Certificate, CertificateDraft, Measurement};
 use record::evidence::Evidence;
 use record::footprint::{FootprintStatement, Origin, Stage};
+use record::instrument::Sha256;
+use record::json::Digest;
 use record::plant::{Plant, PlantError};
 
 const HEAD: &str = "method = \"cbam-transitional-2023-1773\"\n\
@@ -336,7 +340,7 @@ fn scrap_carries_nothing() {
         + &product("p");
     close(&computed(&text)[0].total.value, 1.0);
     refused(&text.replace("scrap = true", "scrap = false"), "precursor[0].scrap", "must be true");
-    refused(&text.replace("scrap = true", "scrap = true\nstatement = \"x\""), "precursor[0]", "one of statement");
+    refused(&text.replace("scrap = true", "scrap = true\nstatement = \"x\""), "precursor[0]", "one of certificate");
     refused(&text.replace("scrap = true", "statement = \"x\""), "precursor[0].statement", "64 hexadecimal");
 }
 
@@ -561,4 +565,231 @@ fn default_values_carry_their_mark_up() {
     assert_eq!((error.reason(), error.path()), ("DEFAULT_VALUE_MISSING", Some("slab")));
     let error = run(&text("cbam-transitional-2023-1773", 2023, "72010000"), Some(defaults)).unwrap_err();
     assert!(error.to_string().contains("no default values for 2023"), "{error}");
+}
+
+const CBAM: &str = "method = \"cbam-2026\"\n\
+    [site]\nname = \"organizations/example/sites/works\"\ntitle = \"works\"\nregion = \"CN\"\n\
+    [period]\nstart = 2026-01-01T00:00:00Z\nend = 2027-01-01T00:00:00Z\n";
+
+fn by_cbam(text: &str) -> Result<Vec<FootprintStatement>, FootprintError> {
+    with(&Plant::from_toml(&format!("{CBAM}{text}")).unwrap_or_else(|error| panic!("{error}")), &[])
+}
+
+fn of_clinker(process: &str, cn_code: &str, unit: &str, content: f64) -> String {
+    product(process).replace("72010000", cn_code).replace("\"1 t\"", &format!("\"{unit}\""))
+        + &format!("content = {{ value = {content}, unit = \"%\", expanded_uncertainty = 1, coverage_factor = 2 }}\n")
+}
+
+#[test]
+fn goods_are_stated_per_tonne_of_clinker_or_kilogram_of_nitrogen() {
+    let used =
+        "electricity = { amount = { value = 50, unit = \"MWh\" }, factor = { value = 0.5, unit = \"tCO2/MWh\" } }";
+    let works = measured("kiln", "p", 80.0, "tCO2") + &process("p", 100.0, used);
+    // 0.8 t and 0.25 t a tonne of goods, four fifths of which are clinker: 1 t and 0.3125 t; u is 0.5 in 80.
+    let found = by_cbam(&(works.clone() + &of_clinker("p", "25232900", "1 t clinker", 80.0))).unwrap().remove(0);
+    assert_eq!(found.functional_unit, "1 t clinker");
+    close(&found.direct.value, 1.0);
+    close(&found.indirect.value, 0.3125);
+    close(&found.total.value, 1.3125);
+    close(&found.total.standard_uncertainty, 1.3125 * 0.5 / 80.0);
+    close(&found.production.value, 80.0);
+    close(&found.electricity.value, 0.5 / 0.8);
+    let parts: f64 = found.breakdown.iter().map(|row| row.value.to_f64()).sum();
+    assert!((parts - 1.3125).abs() < 1e-12);
+    // Urea: 46 % nitrogen, and CBAM names its kilograms.
+    let found = by_cbam(&(works.clone() + &of_clinker("p", "31021012", "1 kg nitrogen", 46.0))).unwrap().remove(0);
+    close(&found.direct.value, 0.8 / 0.46);
+    for (cn_code, unit, remedy) in [
+        ("25232900", "1 kg nitrogen", "1 t clinker"),
+        ("28080000", "1 t clinker", "1 kg nitrogen"),
+        ("72010000", "1 t clinker", "\"1 t\""),
+        ("27160000", "1 t clinker", "no product here"),
+    ] {
+        let error = by_cbam(&(works.clone() + &of_clinker("p", cn_code, unit, 80.0))).unwrap_err();
+        assert_eq!((error.reason(), error.path()), ("FUNCTIONAL_UNIT", Some("p")), "{error}");
+        assert!(error.to_string().contains(remedy), "{error}");
+    }
+    let nothing = works + &of_clinker("p", "25232900", "1 t clinker", 0.0);
+    assert!(by_cbam(&nothing).unwrap_err().to_string().contains("above 0"));
+}
+
+#[test]
+fn a_statement_per_tonne_of_clinker_is_not_weighed_as_goods() {
+    let text = measured("kiln", "p", 80.0, "tCO2") + &process("p", 100.0, "");
+    let supplied = by_cbam(&(text + &of_clinker("p", "25232900", "1 t clinker", 80.0))).unwrap().remove(0);
+    let buyer = buyer(&supplied.digest().to_string()).replace("72010000", "25239000");
+    let error = with(&plant(&buyer), &[supplied]).unwrap_err();
+    assert_eq!(error.reason(), "SUPPLIER_STATEMENT_UNFIT", "{error}");
+}
+
+#[test]
+fn indirect_emissions_of_precursors_count_by_their_own_code() {
+    // Steel counts direct emissions alone, agglomerated ore both (Regulation (EU) 2023/956, Annex II).
+    let precursor = |name: &str, cn_code: &str| {
+        format!(
+            "[[precursor]]\nname = \"{name}\"\ncategory = \"c\"\n{cn_code}\n\
+             see_direct = {{ value = 1, unit = \"tCO2e/t\" }}\nsee_indirect = {{ value = 0.25, unit = \"tCO2e/t\" }}\n\
+             uses = [{{ process = \"p\", amount = {} }}]\n",
+            t(20.0)
+        )
+    };
+    let used =
+        "electricity = { amount = { value = 4, unit = \"MWh\" }, factor = { value = 0.5, unit = \"tCO2/MWh\" } }";
+    let works = measured("furnace", "p", 10.0, "tCO2") + &process("p", 10.0, used);
+    let text = works.clone()
+        + &precursor("ore", "cn_code = \"26011200\"")
+        + &precursor("slab", "cn_code = \"72071100\"")
+        + &product("p");
+    let found = by_cbam(&text).unwrap().remove(0);
+    close(&found.direct.value, 1.0 + 2.0 + 2.0);
+    close(&found.indirect.value, 0.2 + 0.5 + 0.5);
+    close(&found.total.value, 5.5);
+    let beside: Vec<&str> = found.beside.iter().map(|row| row.source.as_str()).collect();
+    assert_eq!(beside, ["electricity", "slab"]);
+    let error = by_cbam(&(works + &precursor("ore", "") + &product("p"))).unwrap_err();
+    assert_eq!((error.reason(), error.path()), ("PRECURSOR_CODE_MISSING", Some("ore")), "{error}");
+}
+
+#[test]
+fn waste_gas_and_heat_take_the_factors_of_the_method() {
+    // Natural gas has 56.1 t/TJ in Implementing Regulation (EU) 2025/2547, Annex VII; what is given counts by 0.667.
+    let given = "[[exchange]]\nname = \"gas\"\ncarrier = \"waste-gas\"\nfrom = \"oven\"\nto = \"mill\"\n\
+                 amount = { value = 1, unit = \"TJ\" }\n";
+    let heat = |more: &str| {
+        format!(
+            "[[exchange]]\nname = \"steam\"\ncarrier = \"heat\"\nto = \"mill\"\n\
+             amount = {{ value = 1, unit = \"TJ\" }}\nfuel_factor = {{ value = 90, unit = \"tCO2/TJ\" }}\n{more}\n"
+        )
+    };
+    let works = measured("oven", "oven", 300.0, "tCO2")
+        + &measured("mill", "mill", 40.0, "tCO2")
+        + &process("oven", 100.0, "")
+        + &process("mill", 50.0, "");
+    let products = product("oven") + &product("mill");
+    let found = by_cbam(&(works.clone() + given + &heat("") + &products)).unwrap();
+    close(&found[0].direct.value, (300.0 - 56.1 * 0.667) / 100.0);
+    close(&found[1].direct.value, (40.0 + 56.1 + 90.0 / 0.9) / 50.0);
+    let known = by_cbam(&(works.clone() + &heat("efficiency = { value = 0.75, unit = \"1\" }") + &products)).unwrap();
+    close(&known[1].direct.value, (40.0 + 90.0 / 0.75) / 50.0);
+    // The transitional method has neither rule.
+    for exchange in [given, &heat("")] {
+        let error = failed(&(works.clone() + exchange + &products));
+        assert_eq!(error.reason(), "FACTOR_MISSING", "{error}");
+    }
+}
+
+#[test]
+fn direct_emissions_below_zero_count_as_zero() {
+    let text = |method: &str| {
+        let head = CBAM.replace("cbam-2026", method);
+        head + &measured("oven", "p", 30.0, "tCO2")
+            + &process("p", 100.0, "")
+            + "[[exchange]]\nname = \"steam\"\ncarrier = \"heat\"\nfrom = \"p\"\n\
+               amount = { value = 1, unit = \"TJ\" }\n\
+               factor = { value = 60, unit = \"tCO2/TJ\", expanded_uncertainty = 6, coverage_factor = 2 }\n"
+            + &product("p")
+    };
+    let run = |method| with(&Plant::from_toml(&text(method)).unwrap(), &[]).unwrap().remove(0);
+    let found = run("cbam-2026");
+    assert_eq!((found.direct.value.as_str(), found.direct.standard_uncertainty.as_str()), ("0", "0"));
+    assert_eq!(found.breakdown.last().unwrap().source, "below zero, counted as zero");
+    close(&found.breakdown.last().unwrap().value, 0.3);
+    close(&run("cbam-transitional-2023-1773").direct.value, -0.3);
+}
+
+#[test]
+fn ratings_follow_from_where_figures_come_from() {
+    let by = |region: &str, more: &str| {
+        let text =
+            CBAM.replace("cbam-2026", "iso-14067-cradle-to-gate").replace("2026-", "2025-").replace("2027-", "2026-");
+        let text = text.replace("\"CN\"", region)
+            + &process("p", 100.0, more).replace("\"t\" }", "\"t\", basis = \"measured\" }")
+            + &product("p");
+        let plant = Plant::from_toml(&text).unwrap_or_else(|error| panic!("{error}"));
+        with(&plant, &[]).unwrap_or_else(|error| panic!("{error}")).remove(0).quality
+    };
+    let used = |factor: &str| {
+        format!(
+            "electricity = {{ amount = {{ value = 50, unit = \"MWh\", basis = \"measured\" }}, \
+             factor = {{ factor = \"{factor}\", year = 2023 }} }}"
+        )
+    };
+    // The grid of the country, two years old: technology is that of a table, the place is right, the time is fair.
+    let found = by("\"CN\"", &used("grid.CN.2023"));
+    let pact = found.pact.unwrap();
+    assert_eq!([&pact.technological, &pact.geographical, &pact.temporal].map(|r| r.to_f64()), [2.0, 1.0, 2.0]);
+    assert_eq!(pact.coverage_percent.to_f64(), 100.0);
+    let pef = found.pef.unwrap();
+    let ratings = [&pef.technological, &pef.geographical, &pef.temporal, &pef.precision, &pef.overall];
+    assert_eq!(ratings.map(|rating| rating.to_f64()), [3.0, 1.0, 2.0, 3.0, 2.25]);
+    // Stated without more: nothing is known, so all is poor.
+    let stated =
+        "electricity = { amount = { value = 50, unit = \"MWh\" }, factor = { value = 0.5, unit = \"tCO2/MWh\" } }";
+    let found = by("\"CN\"", stated);
+    assert_eq!(found.pact.unwrap().technological.to_f64(), 3.0);
+    assert_eq!(found.pef.unwrap().overall.to_f64(), 4.75);
+    // Nothing is emitted, nothing is rated.
+    assert_eq!(by("\"CN\"", "").pact, None);
+}
+
+fn certified(slab: &FootprintStatement) -> Certified {
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let certificate = Certificate::new(CertificateDraft {
+        number: "slab-1".into(),
+        base: "https://log.example".into(),
+        issuer: pair("did:web:cb.example", "Body"),
+        holder: pair("did:web:plant.example", "Plant"),
+        valid_from: at("2024-02-01T00:00:00Z"),
+        valid_until: at("2026-02-01T00:00:00Z"),
+        assessment_date: jiff::civil::date(2024, 2, 1),
+        scheme: pair("https://schemes.example/s", "S"),
+        method: pair("https://schemes.example/s/1", "S 1"),
+        accreditation_body: pair("did:web:ab.example", "AB"),
+        accreditation: ("https://ab.example/a".into(), Digest::of(b"accreditation")),
+        product: ("https://plant.example/p".into(), "Slab".into(), "72071100".into()),
+        facility: ("https://plant.example/f".into(), "Plant 1".into(), "CN".into()),
+        measurement: Measurement::of(slab, at("2024-01-01T00:00:00Z")),
+    });
+    Certified { certificate: certificate.unwrap(), digest: Sha256::of(b"its entry") }
+}
+
+#[test]
+fn a_suppliers_certificate_brings_its_figures_and_the_statement_behind_it_its_sources() {
+    let slab = supplier(0.2);
+    let text = buyer("x").replace("statement = \"x\"", "certificate = \"https://log.example/certificates/slab-1\"");
+    let plant = plant(&text);
+    let evidence = Evidence::empty(plant.site.clone(), plant.period);
+    let run = |sources: &Sources| compute_all(&plant, sources).map(|mut found| found.remove(0));
+    let by_certificate = Sources::new(&evidence).with_certificate(certified(&slab));
+    let sheet = run(&by_certificate).unwrap();
+    // As by the statement; but what it shares with the buyer is not known: 0.1 × 0.2 beside one source of the certificate,
+    // in which direct and indirect add up: 1.2 × (0.1 + 0.02).
+    close(&sheet.direct.value, 0.4 + 2.4);
+    close(&sheet.indirect.value, 0.48);
+    close(&sheet.direct.standard_uncertainty, (0.02_f64 * 0.02 + 0.12 * 0.12).sqrt());
+    close(&sheet.total.standard_uncertainty, (0.02_f64 * 0.02 + 0.144 * 0.144).sqrt());
+    assert_eq!(sheet.budget[0].source, "certificate/https://log.example/certificates/slab-1");
+    assert_eq!(sheet.inputs.certificates[0].digest, Sha256::of(b"its entry"));
+    assert_eq!(sheet.inputs.supplier_statements, []);
+    recompute(&sheet, &plant, &by_certificate).unwrap();
+    // With the statement that the certificate names, every source is known.
+    let with_statement = by_certificate.clone().with_supplier(slab.clone());
+    let sheet = run(&with_statement).unwrap();
+    close(&sheet.direct.standard_uncertainty, 0.1 * 1.4);
+    assert_eq!(sheet.inputs.supplier_statements, [slab.digest()]);
+
+    let error = run(&Sources::new(&evidence)).unwrap_err();
+    assert_eq!((error.reason(), error.path()), ("PRECURSOR_CERTIFICATE_MISSING", Some("slab")));
+    for (change, words) in [
+        (&(|m: &mut Measurement| m.gwp_set = "AR6".into()) as &dyn Fn(&mut Measurement), "AR6"),
+        (&|m| m.functional_unit = "1 t clinker".into(), "1 t clinker"),
+        (&|m| m.goods_from = "2024-01-01T00:00:00Z".parse().unwrap(), "after the period"),
+    ] {
+        let mut other = certified(&slab);
+        change(&mut other.certificate.credential_subject.conformity_assessment[0].measurement);
+        let error = run(&Sources::new(&evidence).with_certificate(other)).unwrap_err();
+        assert_eq!(error.reason(), "PRECURSOR_CERTIFICATE_UNFIT");
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }

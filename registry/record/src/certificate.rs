@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::footprint::{DecisionResult, DecisionRule, FootprintStatement, ResultValue};
 use crate::json::{self, Digest, NumberToken, PayloadError};
 use crate::name;
+use crate::plant::FunctionalUnit;
 
 /// W3C context.
 pub const VC_CONTEXT: &str = "https://www.w3.org/ns/credentials/v2";
@@ -201,6 +202,8 @@ pub struct ConformityDecision {
 pub struct Measurement {
     /// Unit of the results, for example `tCO2e/t`.
     pub unit: String,
+    /// What they refer to, for example `1 t` or `1 t clinker`.
+    pub functional_unit: String,
     /// Direct embedded emissions.
     pub direct: MeasuredResult,
     /// Indirect embedded emissions.
@@ -243,6 +246,7 @@ impl Measurement {
         let quality = &statement.quality;
         Measurement {
             unit: statement.total.unit.to_string(),
+            functional_unit: statement.functional_unit.clone(),
             direct: result(&statement.direct),
             indirect: result(&statement.indirect),
             total: result(&statement.total),
@@ -404,7 +408,7 @@ impl Certificate {
         };
         let performance = |slug: &str, name: &str, value: NumberToken| Performance {
             metric: Metric::new(&format!("{TERMS_CONTEXT}#{slug}"), name),
-            // TNE: tonnes of CO2e for each tonne of product; the full unit stands in `measurement`.
+            // TNE: tonnes of CO2e for each tonne of what is measured; the full unit stands in `measurement`.
             measure: Measure { value, unit: text("TNE") },
         };
         let id = format!("{}/certificates/{}", draft.base, draft.number);
@@ -417,12 +421,12 @@ impl Certificate {
             assessed_performance: vec![
                 performance(
                     "directEmbeddedEmissions",
-                    "Direct embedded emissions per tonne",
+                    &format!("Direct embedded emissions per {}", draft.measurement.functional_unit),
                     token("measurement.direct.value", &draft.measurement.direct.value)?,
                 ),
                 performance(
                     "indirectEmbeddedEmissions",
-                    "Indirect embedded emissions per tonne",
+                    &format!("Indirect embedded emissions per {}", draft.measurement.functional_unit),
                     token("measurement.indirect.value", &draft.measurement.indirect.value)?,
                 ),
             ],
@@ -533,6 +537,10 @@ impl Certificate {
             ));
         }
         let measured = &assessment.measurement;
+        if !FunctionalUnit::ALL.iter().any(|unit| unit.name() == measured.functional_unit) {
+            let known = FunctionalUnit::ALL.map(FunctionalUnit::name).join("\", \"");
+            return Err(PayloadError::rule("measurement.functionalUnit", format!("must be one of \"{known}\"")));
+        }
         if measured.goods_from >= measured.goods_until {
             return Err(PayloadError::rule("measurement.goodsUntil", "must be later than goodsFrom"));
         }

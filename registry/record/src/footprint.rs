@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::first_difference;
 use crate::instrument::{Period, Sha256};
+use crate::rating::{PactRatings, PefRatings};
 
 /// Largest statement read.
 pub const MAX_BYTES: usize = 4 << 20;
 
 /// Value of the `format` member.
-pub const FORMAT: &str = "touchstone-footprint-2";
+pub const FORMAT: &str = "touchstone-footprint-3";
 
 /// What a product's footprint is, by which rules, and on what it rests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +200,10 @@ pub struct DataQuality {
     pub primary_data_share: Decimal,
     /// Share of the direct emissions that rests on default values.
     pub default_value_share: Decimal,
+    /// Ratings on PACT's scale; none where no part of the total is above 5 % of it.
+    pub pact: Option<PactRatings>,
+    /// Ratings on the scale of the Product Environmental Footprint; none where the total is zero.
+    pub pef: Option<PefRatings>,
 }
 
 /// Decision rule (JCGM 106:2012, 8).
@@ -255,8 +260,20 @@ pub struct InputDigests {
     pub plant_file: Sha256,
     /// SHA-256 of each supplier's statement used, in the order of the plant file.
     pub supplier_statements: Vec<Sha256>,
+    /// Suppliers' certificates used, in the order of the plant file.
+    pub certificates: Vec<CertificateReference>,
     /// Tables that figures were taken from, by name.
     pub tables: Vec<TableReference>,
+}
+
+/// A certificate, by its id and the digest of the signed bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CertificateReference {
+    /// Its id (URI).
+    pub id: String,
+    /// SHA-256 of its entry in the log.
+    pub digest: Sha256,
 }
 
 /// A table of factors or default values, by name and digest.

@@ -17,6 +17,7 @@ pub mod json;
 pub mod media;
 pub mod name;
 pub mod plant;
+pub mod rating;
 pub mod reading;
 pub mod registry;
 pub mod statement;

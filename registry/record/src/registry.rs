@@ -67,6 +67,8 @@ pub enum AnchorRole {
     AccreditationBody,
     /// Recognition arrangements.
     ArrangementParty,
+    /// Editions of methods and of sets of factors.
+    SchemeOwner,
 }
 
 /// A party whose certificate authority is an anchor for statements. Signed by the operator, who thereby says only

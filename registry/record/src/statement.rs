@@ -1,12 +1,13 @@
 //! A signed statement: the one spelling of an entry of the log, and what its payload says.
 
 use cose::cbor::Value;
-use cose::key::{PublicKey, Signer};
+use cose::key::{Algorithm, PublicKey, Signer};
 use cose::sign1::{self, Claims, ContentType, Envelope, Protected, Sign1Error};
 
 use crate::accreditation::Accreditation;
 use crate::arrangement::{Arrangement, ArrangementAcceptance};
 use crate::certificate::Certificate;
+use crate::edition::{FactorSetStatement, MethodStatement};
 use crate::json::{self, PayloadError};
 use crate::media;
 use crate::registry::{Anchor, LogIdentity, RegistrationPolicy};
@@ -34,6 +35,10 @@ pub enum Content {
     Arrangement(Box<Arrangement>),
     /// Its acceptance.
     ArrangementAcceptance(Box<ArrangementAcceptance>),
+    /// An edition of a method.
+    Method(Box<MethodStatement>),
+    /// An edition of a set of factors.
+    FactorSet(Box<FactorSetStatement>),
 }
 
 /// Why bytes are no entry of the log.
@@ -206,6 +211,11 @@ impl SignedStatement {
         &self.kid
     }
 
+    /// Algorithm of the signature.
+    pub fn algorithm(&self) -> Algorithm {
+        self.envelope.protected().alg
+    }
+
     /// SHA-256 of the signer's certificate.
     pub fn x5t(&self) -> Option<[u8; 32]> {
         self.envelope.protected().x5t
@@ -247,6 +257,8 @@ impl Content {
             media::ARRANGEMENT_ACCEPTANCE => {
                 Content::ArrangementAcceptance(Box::new(ArrangementAcceptance::from_payload(payload)?))
             }
+            media::METHOD => Content::Method(Box::new(MethodStatement::from_payload(payload)?)),
+            media::FACTOR_SET => Content::FactorSet(Box::new(FactorSetStatement::from_payload(payload)?)),
             other => return Err(StatementError::MediaType { media_type: other.chars().take(100).collect() }),
         })
     }
@@ -262,6 +274,8 @@ impl Content {
             Content::StatusEvent(event) => (&event.issuer, &event.subject),
             Content::Arrangement(arrangement) => (&arrangement.asking_party, &arrangement.id),
             Content::ArrangementAcceptance(acceptance) => (&acceptance.issuer, &acceptance.arrangement),
+            Content::Method(method) => (&method.issuer, &method.id),
+            Content::FactorSet(set) => (&set.issuer, &set.id),
         }
     }
 }

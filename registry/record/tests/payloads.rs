@@ -37,6 +37,7 @@ fn draft() -> CertificateDraft {
         facility: ("https://plant.example/f".into(), "Plant 1".into(), "CN".into()),
         measurement: Measurement {
             unit: "tCO2e/t".into(),
+            functional_unit: "1 t".into(),
             direct: result("0.7852147410358565"),
             indirect: result("0.12224275"),
             total: result("0.9074574910358565"),
@@ -81,6 +82,7 @@ fn certificates_refused() {
         ("did:web:plant.example", "plant", "credentialSubject.issuedToParty.id"),
         ("\"validUntil\":\"2028", "\"validUntil\":\"2025", "validUntil"),
         ("\"goodsUntil\":\"2026", "\"goodsUntil\":\"2024", "measurement.goodsUntil"),
+        ("\"functionalUnit\":\"1 t\"", "\"functionalUnit\":\"1 furlong\"", "measurement.functionalUnit"),
         ("\"gapShare\":\"0.01\"", "\"gapShare\":\"1.01\"", "measurement.gapShare"),
         ("\"gapShare\":\"0.01\"", "\"gapShare\":\"NaN\"", "measurement.gapShare"),
         ("\"calibrationCoverage\":\"1\"", "\"calibrationCoverage\":\"inf\"", "measurement.calibrationCoverage"),

@@ -130,6 +130,12 @@ pub fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     end
 }
 
+/// What leads a physical key: length, part and namespace; all of a key that has no more.
+pub(crate) fn scope(key: &[u8]) -> &[u8] {
+    let length = key.first().map_or(0, |part| 2 + usize::from(*part));
+    &key[..length.min(key.len())]
+}
+
 pub(crate) fn physical(part: &Part, ns: Namespace, key: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(2 + part.0.len() + key.len());
     bytes.push(part.0.len() as u8);

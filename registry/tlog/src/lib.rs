@@ -1,16 +1,20 @@
 //! A transparency log's arithmetic: RFC 9162 hashes and proofs, C2SP tiles, signed notes and
 //! checkpoints, RFC 9942 receipts. There is no carbon in here, no storage, no network, no clock, no
-//! sequencer and no witness policy: who reads bytes, when, and whose signatures count is the
-//! caller's.
+//! sequencer: who reads bytes, and when, is the caller's; whose signatures count is what the caller's
+//! policy says.
 //!
 //! * [`proof`]: verify inclusion and consistency.
 //! * [`tree`]: make proofs and roots from subtree hashes; grow a tree by its edge.
 //! * [`tile`]: tiles and entry bundles, their paths and bytes.
 //! * [`note`], [`checkpoint`]: signed notes, checkpoints, cosignatures.
+//! * [`policy`]: which logs are known, and which witnesses suffice.
+//! * [`log_proof`]: an inclusion proof and its checkpoint in one text file.
 //! * [`receipt`]: a proof and a signature over its root in one COSE_Sign1.
 
 pub mod checkpoint;
+pub mod log_proof;
 pub mod note;
+pub mod policy;
 pub mod proof;
 pub mod receipt;
 pub mod tile;

@@ -73,7 +73,8 @@ pub enum SignatureKind {
 }
 
 impl SignatureKind {
-    fn byte(self) -> u8 {
+    /// Its signature type identifier byte.
+    pub fn byte(self) -> u8 {
         match self {
             SignatureKind::Ed25519 => 1,
             SignatureKind::Cosignature => 4,

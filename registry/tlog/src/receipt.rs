@@ -5,7 +5,7 @@
 //! no leaf either, so one [`SignedRoot`] serves every leaf of its tree.
 
 use cose::cbor::{self, CborError, Value};
-use cose::key::{PublicKey, Signer};
+use cose::key::{KeyError, PublicKey, Signer};
 use cose::sign1::{self, Claims, Envelope, Protected, Sign1Error};
 
 use crate::proof::{self, MAX_PROOF_HASHES, ProofError};
@@ -40,8 +40,8 @@ pub enum ReceiptError {
     /// The root must be recomputed, not read (RFC 9942 §5.2.1, §5.3.1).
     #[error("the payload of a receipt is detached")]
     AttachedPayload,
-    /// Not exactly one proof of the kind asked for, or anything beside it.
-    #[error("a receipt carries exactly one proof: {what}")]
+    /// Other proofs than were asked for: none, of another kind, too many, or anything beside them.
+    #[error("not the proofs that a receipt carries: {what}")]
     Proofs {
         /// What is missing or too much.
         what: &'static str,
@@ -52,12 +52,46 @@ pub enum ReceiptError {
     /// The proof is not strict CBOR.
     #[error(transparent)]
     Cbor(#[from] CborError),
+    /// What a proof is about was not given.
+    #[error("{missing} is needed for the proofs in this receipt")]
+    Subject {
+        /// What is missing.
+        missing: Subject,
+    },
+    /// A proof of consistency from another tree than the older one given.
+    #[error("the receipt is about a tree of {found} leaves, and the older tree given has {given}")]
+    OtherSize {
+        /// The older size that the receipt states.
+        found: u64,
+        /// The size given.
+        given: u64,
+    },
     /// The proof does not fit the leaf, the sizes or the older root.
     #[error(transparent)]
     Proof(#[from] ProofError),
     /// The envelope, or its signature over the root.
     #[error(transparent)]
     Envelope(Sign1Error),
+}
+
+impl ReceiptError {
+    /// Stable word for programs.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            ReceiptError::UnsupportedForm => "RECEIPT_FORM_UNSUPPORTED",
+            ReceiptError::UnsupportedStructure { .. } => "STRUCTURE_UNSUPPORTED",
+            ReceiptError::MissingStructure => "STRUCTURE_MISSING",
+            ReceiptError::AttachedPayload => "PAYLOAD_ATTACHED",
+            ReceiptError::Subject { missing: Subject::Leaf } => "STATEMENT_MISSING",
+            ReceiptError::Subject { missing: Subject::OlderRoot } => "OLDER_TREE_MISSING",
+            ReceiptError::Proofs { .. } | ReceiptError::MalformedProof | ReceiptError::Cbor(_) => "RECEIPT_MALFORMED",
+            ReceiptError::OtherSize { .. } | ReceiptError::Proof(_) => "PROOF_INVALID",
+            ReceiptError::Envelope(Sign1Error::UnsupportedAlgorithm { .. }) => "ALGORITHM_UNSUPPORTED",
+            ReceiptError::Envelope(Sign1Error::Key(KeyError::BadSignature)) => "SIGNATURE_INVALID",
+            ReceiptError::Envelope(Sign1Error::Key(_)) => "KEY_MISMATCH",
+            ReceiptError::Envelope(_) => "RECEIPT_MALFORMED",
+        }
+    }
 }
 
 impl From<Sign1Error> for ReceiptError {
@@ -295,6 +329,10 @@ impl ConsistencyReceipt {
     }
 }
 
+mod proofs;
+
+pub use proofs::{Older, ReceiptProofs, Subject, VerifiedProofs};
+
 /// What both kinds share: tagged COSE_Sign1, vds 1, payload nil.
 fn open(bytes: &[u8]) -> Result<Envelope, ReceiptError> {
     let envelope = Envelope::decode_understanding(bytes, &[VDS])?;
@@ -330,6 +368,11 @@ fn only_proof(envelope: &Envelope, kind: i64) -> Result<(u64, u64, Vec<Hash>), R
     let Some([Value::Bytes(proof)]) = proofs.as_array() else {
         return Err(refused("one proof"));
     };
+    read_proof(proof)
+}
+
+/// `[uint, uint, [* hash]]`, which both kinds are.
+fn read_proof(proof: &[u8]) -> Result<(u64, u64, Vec<Hash>), ReceiptError> {
     let Value::Array(parts) = cbor::decode(proof)? else {
         return Err(ReceiptError::MalformedProof);
     };

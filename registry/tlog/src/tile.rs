@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use crate::tree::{HashReader, TreeError};
+use crate::tree::{Edge, HashReader, TreeError};
 use crate::{Hash, node_hash};
 
 /// Hashes in a full tile, entries in a full bundle.
@@ -190,6 +190,55 @@ pub fn new_tiles(old_size: u64, new_size: u64) -> impl Iterator<Item = Tile> {
         let tiles = if new > old { old / u64::from(FULL_WIDTH)..new.div_ceil(FULL_WIDTH.into()) } else { 0..0 };
         tiles.filter_map(move |index| Tile::in_tree(level, index, new_size))
     })
+}
+
+/// Makes the tiles of a tree as it grows, in the memory of its right edge: at most one open tile a level.
+#[derive(Clone, Debug, Default)]
+pub struct TileBuilder {
+    edge: Edge,
+    /// Hashes of the tile that is not full yet, by tile level.
+    open: Vec<Vec<u8>>,
+}
+
+impl TileBuilder {
+    /// The empty tree.
+    pub fn new() -> TileBuilder {
+        TileBuilder::default()
+    }
+
+    /// Appends a leaf hash; gives the full tiles that it completes, lower levels first, with their bytes.
+    pub fn push(&mut self, leaf: Hash) -> Vec<(Tile, Vec<u8>)> {
+        let mut full = Vec::new();
+        for node in self.edge.push(leaf).iter().filter(|node| node.level.is_multiple_of(HEIGHT)) {
+            let level = (node.level / HEIGHT) as usize;
+            if self.open.len() == level {
+                self.open.push(Vec::new());
+            }
+            self.open[level].extend_from_slice(&node.hash);
+            if self.open[level].len() == usize::from(FULL_WIDTH) * size_of::<Hash>() {
+                let tile = Tile { level: level as u8, index: node.index / u64::from(FULL_WIDTH), width: FULL_WIDTH };
+                full.push((tile, std::mem::take(&mut self.open[level])));
+            }
+        }
+        full
+    }
+
+    /// The partial tiles of the tree as it is, lower levels first, with their bytes.
+    pub fn partial(&self) -> Vec<(Tile, Vec<u8>)> {
+        let size = self.edge.size();
+        let partial = self.open.iter().zip(0u8..).filter(|(bytes, _)| !bytes.is_empty());
+        partial
+            .map(|(bytes, level)| {
+                let (index, width) = (nodes_at(level, size) / u64::from(FULL_WIDTH), bytes.len() / size_of::<Hash>());
+                (Tile { level, index, width: width as u16 }, bytes.clone())
+            })
+            .collect()
+    }
+
+    /// The tree's right edge: its size and root.
+    pub fn edge(&self) -> &Edge {
+        &self.edge
+    }
 }
 
 /// Where a node of the tree is found: the tile, and the hashes in it whose subtree it is the root of.

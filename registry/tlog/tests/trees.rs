@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use tlog::proof::{self, ProofError};
-use tlog::tile::{Bundle, Tile, TileReader, new_tiles};
+use tlog::tile::{Bundle, Tile, TileBuilder, TileReader, new_tiles};
 use tlog::tree::{self, Edge, HashReader, MAX_SIZE, MemoryTree, TreeError};
 use tlog::{EMPTY_ROOT, Hash, leaf_hash, node_hash};
 
@@ -220,5 +220,28 @@ proptest! {
         let reader = TileReader::new(|_: Tile| Some(vec![0; 8192]), b);
         let _ = reader.node(c as u32 % 64, a);
         let _ = Edge::from_parts(a, path);
+    }
+}
+
+/// Tiles made as the tree grows are those of the whole tree, also of a third level.
+#[test]
+fn tiles_as_a_tree_grows() {
+    let (mut builder, mut memory, mut full) = (TileBuilder::new(), MemoryTree::new(), Vec::new());
+    let check = |builder: &TileBuilder, memory: &MemoryTree, full: &[(Tile, Vec<u8>)]| {
+        let size = memory.size();
+        let mut made: Vec<_> = full.iter().cloned().chain(builder.partial()).collect();
+        made.sort_by_key(|(tile, _)| *tile);
+        let wanted: Vec<_> = new_tiles(0, size).map(|tile| (tile, tile.bytes(memory).unwrap())).collect();
+        assert_eq!(made, wanted, "size {size}");
+        assert_eq!(builder.edge().root(), memory.root(size).unwrap());
+    };
+    check(&builder, &memory, &full);
+    for n in 0..70_000u64 {
+        let leaf = leaf_hash(&n.to_be_bytes());
+        full.extend(builder.push(leaf));
+        memory.push(leaf);
+        if matches!(n + 1, 1 | 255 | 256 | 257 | 511 | 512 | 65_535 | 65_536 | 65_537 | 70_000) {
+            check(&builder, &memory, &full);
+        }
     }
 }

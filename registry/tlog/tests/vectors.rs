@@ -9,8 +9,10 @@ use cose::key::{KeyError, SigningKey};
 use cose::sign1::{Envelope, Sign1Error};
 use serde::Deserialize;
 use tlog::checkpoint::VerifiedCheckpoint;
+use tlog::log_proof::LogProof;
 use tlog::note::{NoteError, NoteVerifier, SignedNote};
-use tlog::receipt::{ConsistencyReceipt, Receipt, ReceiptError};
+use tlog::policy::Policy;
+use tlog::receipt::{ConsistencyReceipt, Receipt, ReceiptError, ReceiptProofs};
 use tlog::tile::{Bundle, Tile, TileReader, new_tiles};
 use tlog::tree::{self, Edge, HashReader, MemoryTree};
 use tlog::{Hash, leaf_hash, node_hash, proof};
@@ -168,6 +170,38 @@ fn tessera_log() {
     }
 }
 
+/// The same log under a policy: each checkpoint is its own, and each entry is proved by a tlog-proof under each.
+#[test]
+fn tessera_log_under_a_policy() {
+    let Some(log) = shared("tessera-log") else {
+        return;
+    };
+    let policy = Policy::parse(format!("log {TESSERA}\nquorum none\n").as_bytes()).unwrap();
+    let read = |name: &str| std::fs::read(log.join(name)).unwrap();
+    let bundle = Bundle::in_log(0, TESSERA_SIZE).unwrap();
+    let bytes = read(&bundle.path());
+    let entries = bundle.entries(&bytes).unwrap();
+    let tiles = |tile: Tile| std::fs::read(log.join(tile.path())).ok();
+    for size in 0..=TESSERA_SIZE {
+        let note = read(&format!("checkpoint.{size}"));
+        let opened = policy.open(&note).unwrap();
+        assert_eq!((opened.checkpoint().size, opened.quorum_reached()), (size, true));
+        // Of one bit changed, nothing is left of it: no line of another key stands in it.
+        for bit in 0..note.len() * 8 {
+            let mut bad = note.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(policy.open(&bad).is_err(), "checkpoint.{size}, bit {bit}");
+        }
+        let reader = TileReader::new(tiles, size);
+        for (index, entry) in (0..size).zip(&entries) {
+            let path = tree::inclusion_proof(&reader, index, size).unwrap();
+            let proof = LogProof { extra: None, index, path, checkpoint: note.clone() };
+            assert_eq!(proof.verify(entry, opened.checkpoint()), Ok(()), "{index} of {size}");
+            assert!(proof.verify(b"another", opened.checkpoint()).is_err());
+        }
+    }
+}
+
 /// signed-note.md and tlog-cosignature.md.
 #[test]
 fn c2sp_examples() {
@@ -219,6 +253,11 @@ fn rfc9942_examples() {
     let root3 = node_hash(&first, &leaf2);
     let root5 = proof::root_from_consistency(3, 5, &consistency.proof().path, &root3).unwrap();
     assert_eq!(proof::root_from_inclusion(&leaf3, 3, 5, &inclusion.proof().path), Ok(root5));
+    // The looser reader sees the same.
+    let loose = ReceiptProofs::decode(&bytes).unwrap();
+    assert_eq!((loose.inclusion(), loose.consistency()), ([inclusion.proof().clone()].as_slice(), [].as_slice()));
+    let loose = ReceiptProofs::decode(&other).unwrap();
+    assert_eq!((loose.inclusion(), loose.consistency()), ([].as_slice(), [consistency.proof().clone()].as_slice()));
     // Somebody's key is not theirs.
     let key = SigningKey::generate_p256().unwrap().public_key();
     let bad = ReceiptError::Envelope(Sign1Error::Key(KeyError::BadSignature));
@@ -242,6 +281,7 @@ fn ccf_receipts() {
         let receipt = receipt.as_bytes().unwrap();
         assert_eq!(Receipt::decode(receipt), Err(ReceiptError::UnsupportedForm));
         assert_eq!(ConsistencyReceipt::decode(receipt), Err(ReceiptError::UnsupportedForm));
+        assert_eq!(ReceiptProofs::decode(receipt), Err(ReceiptError::UnsupportedForm));
     }
     let algorithm = Sign1Error::UnsupportedAlgorithm { code: -38 };
     let uvm = Receipt::decode(&read("uvm_0.2.10.cose"));

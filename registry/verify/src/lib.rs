@@ -2,6 +2,7 @@
 //!
 //! There is no clock, network or disk here: the time is an argument and trust is what the verifier's own file says.
 
+pub mod audit;
 pub mod bundle;
 mod judge;
 pub mod trust;

@@ -4,6 +4,7 @@
 
 pub mod config;
 mod convert;
+mod encoding;
 mod error;
 mod service;
 

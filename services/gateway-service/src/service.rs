@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use proto::registry::registry_service_client::RegistryServiceClient;
@@ -11,7 +11,7 @@ use proto::registry::{GetCertificateRequest, GetCheckpointRequest, GetTileReques
 use runtime::connect::Peer;
 
 use crate::config::Config;
-use crate::{convert, error};
+use crate::{convert, encoding, error};
 
 type Registry = RegistryServiceClient<Peer>;
 
@@ -50,26 +50,30 @@ async fn status_checkpoint(State(mut registry): State<Registry>) -> Response {
     }
 }
 
-async fn fetch(mut registry: Registry, path: String) -> Response {
-    match registry.get_tile(GetTileRequest { path }).await {
-        Ok(answer) => (
-            [
-                (header::CONTENT_TYPE, "application/octet-stream"),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-            ],
-            Bytes::from(answer.into_inner().data),
-        )
-            .into_response(),
-        Err(status) => error::answer(&status),
+async fn fetch(mut registry: Registry, path: String, asked: &HeaderMap) -> Response {
+    let is_bundle = path.contains("tile/entries/");
+    let data = match registry.get_tile(GetTileRequest { path }).await {
+        Ok(answer) => answer.into_inner().data,
+        Err(status) => return error::answer(&status),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (header::VARY, "accept-encoding"),
+    ];
+    // C2SP tlog-tiles: entry bundles should be compressed; hashes cannot be.
+    match Some(&data).filter(|_| is_bundle && encoding::takes_gzip(asked)).and_then(|data| encoding::gzip(data)) {
+        Some(packed) => (headers, [(header::CONTENT_ENCODING, "gzip")], Bytes::from(packed)).into_response(),
+        None => (headers, Bytes::from(data)).into_response(),
     }
 }
 
-async fn tile(State(registry): State<Registry>, Path(path): Path<String>) -> Response {
-    fetch(registry, format!("tile/{path}")).await
+async fn tile(State(registry): State<Registry>, Path(path): Path<String>, asked: HeaderMap) -> Response {
+    fetch(registry, format!("tile/{path}"), &asked).await
 }
 
-async fn status_tile(State(registry): State<Registry>, Path(path): Path<String>) -> Response {
-    fetch(registry, format!("status/tile/{path}")).await
+async fn status_tile(State(registry): State<Registry>, Path(path): Path<String>, asked: HeaderMap) -> Response {
+    fetch(registry, format!("status/tile/{path}"), &asked).await
 }
 
 async fn certificate(State(mut registry): State<Registry>, Path(number): Path<String>) -> Response {

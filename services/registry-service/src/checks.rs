@@ -116,6 +116,20 @@ pub fn check(
             anchored(statement, index, AnchorRole::ArrangementParty, paths, now)?
         }
         Content::Certificate(_) => certificate(statement, index, paths, now)?,
+        Content::Method(method) => {
+            let missing = method.factor_sets.iter().find(|set| !index.factor_sets.contains_key(&set.digest));
+            if let Some(set) = missing {
+                let message = format!(
+                    "the set of factors {} {} with digest {} is not in the log: publish it before the method",
+                    set.id, set.version, set.digest
+                );
+                return Err(
+                    refuse(Code::FailedPrecondition, Reason::SubjectUnknown, message).with("factor_set", &set.id)
+                );
+            }
+            edition(statement, method.supersedes.as_deref(), index, paths, now)?
+        }
+        Content::FactorSet(set) => edition(statement, set.supersedes.as_deref(), index, paths, now)?,
         Content::StatusEvent(event) => {
             let target = index.by_subject.get(&event.subject).ok_or_else(|| {
                 refuse(Code::FailedPrecondition, Reason::SubjectUnknown, "the log holds nothing with this subject")
@@ -314,6 +328,27 @@ fn anchored(
     let signer = path(&der, &anchor.authority.0, statement.issuer(), paths, now)?;
     statement.verify(signer.public_key()).map_err(signature_invalid)?;
     Ok(Signer { organization: anchor.organization.clone() })
+}
+
+/// An edition of a scheme's owner; it takes the place of one of its own.
+fn edition(
+    statement: &SignedStatement,
+    supersedes: Option<&str>,
+    index: &Index,
+    paths: &Paths,
+    now: Timestamp,
+) -> Result<Signer, Refusal> {
+    let signer = anchored(statement, index, AnchorRole::SchemeOwner, paths, now)?;
+    if let Some(earlier) = supersedes {
+        let leaf = index.by_subject.get(earlier).ok_or_else(|| {
+            refuse(Code::FailedPrecondition, Reason::SubjectUnknown, "the edition that it supersedes is not in the log")
+                .with("subject", earlier)
+        })?;
+        if *index.issuers[*leaf as usize] != *statement.issuer() {
+            return Err(not_entitled("an edition supersedes only one of its own publisher", statement.issuer()));
+        }
+    }
+    Ok(signer)
 }
 
 /// A statement of an anchored party or of an accredited body.

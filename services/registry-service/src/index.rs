@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use record::accreditation::Accreditation;
 use record::arrangement::Arrangement;
+use record::instrument::Sha256;
 use record::json::Digest;
 use record::registry::Anchor;
 use record::statement::{Content, SignedStatement};
@@ -39,6 +40,8 @@ pub struct Index {
     pub anchors: BTreeMap<String, (u64, Anchor)>,
     /// Arrangement number -> leaf, content, digest of the entry.
     pub arrangements: BTreeMap<String, (u64, Arrangement, Digest)>,
+    /// Digest of the file of a set of factors -> leaf of its latest publication.
+    pub factor_sets: HashMap<Sha256, u64>,
     /// Arrangement id -> leaf of its acceptance.
     pub acceptances: BTreeMap<String, u64>,
     /// Signer certificates known, by x5t.
@@ -106,6 +109,13 @@ impl Index {
                     let record = self.records.entry(target).or_insert_with(|| StatusRecord::new(target));
                     record.history.push(transition(&event, leaf));
                 }
+            }
+            Content::Method(method) => {
+                self.by_subject.insert(method.id.clone(), leaf);
+            }
+            Content::FactorSet(set) => {
+                self.by_subject.insert(set.id.clone(), leaf);
+                self.factor_sets.insert(set.file.digest, leaf);
             }
             Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {}
         }

@@ -277,6 +277,8 @@ impl Sequencer {
                 media::STATUS_EVENT,
                 media::ARRANGEMENT,
                 media::ARRANGEMENT_ACCEPTANCE,
+                media::METHOD,
+                media::FACTOR_SET,
             ]
             .map(str::to_owned)
             .to_vec(),

@@ -11,6 +11,7 @@ use proto::registry as wire;
 use proto::registry::registry_service_server::RegistryService as Rpc;
 use record::name;
 use record::statement::{Content, SignedStatement};
+use record::status::Epoch;
 use runtime::access::{Row, Who};
 use runtime::error::Finish;
 use runtime::{Caller, Clock, Refusal, Role};
@@ -155,9 +156,12 @@ impl RegistryService {
     async fn tile(&self, path: &str) -> Result<Vec<u8>, Refusal> {
         let unknown = || Refusal::not_found(DOMAIN, "tile", path);
         if let Some(path) = path.strip_prefix("status/") {
-            let tile = Tile::parse(path).map_err(|_| unknown())?;
             let view = self.view();
             let status = view.status.as_ref().ok_or_else(unknown)?;
+            if let Ok(bundle) = EntryBundle::parse(path) {
+                return epoch_bundle(bundle, &status.epochs).ok_or_else(unknown);
+            }
+            let tile = Tile::parse(path).map_err(|_| unknown())?;
             return published_tile(tile, &status.tree, status.tree.size()).ok_or_else(unknown);
         }
         if let Ok(bundle) = EntryBundle::parse(path) {
@@ -189,6 +193,13 @@ impl RegistryService {
 /// The newest checkpoints: of the log, and of the status log.
 fn checkpoints(view: &View) -> (Vec<u8>, Vec<u8>) {
     (view.head.note.clone(), view.status.as_ref().map_or(Vec::new(), |status| status.note.clone()))
+}
+
+/// Epochs as the entries that they are of the status log.
+fn epoch_bundle(bundle: EntryBundle, epochs: &[Epoch]) -> Option<Vec<u8>> {
+    let first = usize::try_from(bundle.first_entry()).ok()?;
+    let epochs = epochs.get(first..first.checked_add(bundle.width.into())?)?;
+    bundle.encode(&epochs.iter().map(Epoch::to_bytes).collect::<Vec<_>>()).ok()
 }
 
 fn published_tile(tile: Tile, tree: &tlog::tree::MemoryTree, size: u64) -> Option<Vec<u8>> {

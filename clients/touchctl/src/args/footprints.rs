@@ -29,6 +29,12 @@ pub(crate) struct SourcesArgs {
     /// A supplier's statement that the plant file names by digest; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) supplier: Vec<PathBuf>,
+    /// Bundle of a supplier's certificate that the plant file names; may be given several times. It is verified first.
+    #[arg(long, value_name = "BUNDLE", requires = "trust")]
+    pub(crate) certificate: Vec<PathBuf>,
+    /// Your trust file, to verify certificates by.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
     /// Table of default values (CSV) for precursors that take one.
     #[arg(long, value_name = "FILE")]
     pub(crate) defaults: Option<PathBuf>,

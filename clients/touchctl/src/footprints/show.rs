@@ -214,6 +214,20 @@ fn print(out: &mut dyn Write, statement: &FootprintStatement) -> Result<()> {
     row(out, "Primary data", &percent(&quality.primary_data_share))?;
     row(out, "Defaults", &format!("{} of direct emissions", percent(&quality.default_value_share)))?;
     row(out, "Calibrated", &format!("{} of what is metered", percent(&quality.calibration_coverage_share)))?;
+    if let Some(pact) = &quality.pact {
+        let words = format!(
+            "technology {}, geography {}, time {} (1 good to 3 poor; {} % of the total rated)",
+            pact.technological, pact.geographical, pact.temporal, pact.coverage_percent
+        );
+        row(out, "PACT rating", &words)?;
+    }
+    if let Some(pef) = &quality.pef {
+        let words = format!(
+            "{} (1 excellent to 5 poor: TeR {}, GeR {}, TiR {}, P {})",
+            pef.overall, pef.technological, pef.geographical, pef.temporal, pef.precision
+        );
+        row(out, "PEF rating", &words)?;
+    }
     row(out, "Gaps", &format!("{} of the metered time", percent(&quality.gap_share)))?;
     row(out, "Statement", &statement.digest().to_string())?;
     writeln!(out)

@@ -4,9 +4,7 @@
 //! Model and inputs are made before, on every side, from one file; what is timed is from there to the result. What does not
 //! agree to 1e-9 is no measurement.
 
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +13,7 @@ use uncertainty::{FirstOrder, Input, Model, ModelBuilder, Quantities, Seed, Sett
 
 use crate::Failed;
 use crate::frame::{Figure, Goal, Plan, median};
+use crate::peer::{Peer, SAME, number, python, same};
 
 /// Products of the sum.
 const PRODUCTS: usize = 5_000;
@@ -22,8 +21,8 @@ const PRODUCTS: usize = 5_000;
 const SHARED: usize = 50;
 /// What the peers are, with their versions.
 const PACKAGES: [&str; 2] = ["GTC==1.5.1", "numpy==2.4.6"];
-/// How closely results must agree, relative.
-const SAME: f64 = 1e-9;
+/// Their script.
+const SCRIPT: &str = "budget.py";
 /// How many standard deviations of the difference two simulations may be apart: once in 16,000 runs more by chance.
 const APART: f64 = 4.0;
 
@@ -105,68 +104,6 @@ impl Ours {
     }
 }
 
-/// A peer that answers line by line.
-struct Peer {
-    child: Child,
-    asked: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
-impl Peer {
-    fn start(python: &Path, mode: &str, file: &Path) -> Result<Self, Failed> {
-        let script = peers().join("budget.py");
-        let mut command = Command::new(python);
-        // One core: ours is one thread too.
-        command.envs([("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1"), ("MKL_NUM_THREADS", "1")]);
-        command.arg(script).arg(mode).arg(file).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
-        let asked = child.stdin.take().ok_or("no input of the peer")?;
-        let answers = BufReader::new(child.stdout.take().ok_or("no output of the peer")?).lines();
-        Ok(Peer { child, asked, answers })
-    }
-
-    fn ask(&mut self, words: &str) -> Result<Value, Failed> {
-        writeln!(self.asked, "{words}")?;
-        self.asked.flush()?;
-        let line = self.answers.next().ok_or("the peer ended")??;
-        Ok(serde_json::from_str(&line)?)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It waits for words that do not come; that it has ended already is as well.
-        let _ended = (self.child.kill(), self.child.wait());
-    }
-}
-
-fn peers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
-}
-
-/// The peers' Python, installed where it is missing.
-fn python() -> Result<PathBuf, Failed> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers/venv");
-    std::fs::create_dir_all(&folder)?;
-    let output = Command::new("sh").arg(peers().join("python.sh")).arg(folder).args(PACKAGES).output()?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("no words").into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().into())
-}
-
-fn number(answer: &Value, member: &str) -> Result<f64, Failed> {
-    answer[member].as_f64().ok_or_else(|| format!("the peer's answer has no {member}").into())
-}
-
-/// That two numbers agree.
-fn same(what: &str, ours: f64, theirs: f64) -> Result<(), Failed> {
-    match (ours - theirs).abs() <= SAME * ours.abs().max(theirs.abs()) {
-        true => Ok(()),
-        false => Err(format!("{what}: {ours} is not the {theirs} of the peer").into()),
-    }
-}
-
 fn spread(values: &[f64]) -> Value {
     json!({
         "median_s": median(values),
@@ -184,7 +121,7 @@ const FIGURES: [(&str, &str, Goal); 3] = [
 
 /// All three.
 pub fn measure(plan: Plan, folder: &Path) -> Result<Vec<Figure>, Failed> {
-    let python = match python() {
+    let python = match python(&PACKAGES) {
         Ok(python) => python,
         Err(error) => {
             let reason = format!("the peers' Python: {error}");
@@ -206,7 +143,7 @@ pub fn measure(plan: Plan, folder: &Path) -> Result<Vec<Figure>, Failed> {
 /// What counts is GTC at its best: products added pair by pair, which its user may write and which takes a small part of
 /// what GTC's own `sum` takes. The detail has both, and the ratio that the other would give.
 fn against_gtc(plan: Plan, ours: &mut Ours, python: &Path, file: &Path) -> Result<Figure, Failed> {
-    let mut gtc = Peer::start(python, "gtc", file)?;
+    let mut gtc = Peer::start(python, SCRIPT, &["gtc"], file)?;
     let check = gtc.ask("check")?;
     let (first, _) = ours.budget()?;
     same("value", first.value, number(&check, "value")?)?;
@@ -245,7 +182,7 @@ fn against_gtc(plan: Plan, ours: &mut Ours, python: &Path, file: &Path) -> Resul
 }
 
 fn against_numpy(plan: Plan, ours: &mut Ours, python: &Path, file: &Path) -> Result<Figure, Failed> {
-    let mut numpy = Peer::start(python, "numpy", file)?;
+    let mut numpy = Peer::start(python, SCRIPT, &["numpy"], file)?;
     let (first, _) = ours.budget()?;
     same("standard uncertainty", first.standard_uncertainty, number(&numpy.ask("100")?, "u")?)?;
     let (mut mine, mut theirs) = (Vec::new(), Vec::new());
@@ -272,7 +209,7 @@ fn against_numpy(plan: Plan, ours: &mut Ours, python: &Path, file: &Path) -> Res
 
 fn draws(plan: Plan, ours: &Ours, python: &Path, file: &Path) -> Result<Figure, Failed> {
     let count: usize = if plan.quick { 10_240 } else { 40_960 };
-    let mut numpy = Peer::start(python, "draws", file)?;
+    let mut numpy = Peer::start(python, SCRIPT, &["draws"], file)?;
     numpy.ask("512")?;
     let (mut mine, mut theirs, mut piece) = (Vec::new(), Vec::new(), Value::Null);
     let (mut here, mut there) = (Moments::default(), Moments::default());

@@ -7,6 +7,8 @@ mod budget;
 mod cold;
 mod frame;
 mod meters;
+mod network;
+mod peer;
 mod profile;
 mod register;
 mod stand;
@@ -26,7 +28,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// Figures, and what measures them together.
-const MEASURES: [(&[&str], Measure); 8] = [
+const MEASURES: [(&[&str], Measure); 9] = [
     (&["verify_online_ratio"], Measure::Verify),
     (&["register_ratio", "register_per_s"], Measure::Register),
     (&["cold_verify_ms"], Measure::Cold),
@@ -35,6 +37,7 @@ const MEASURES: [(&[&str], Measure); 8] = [
     (&["meter_query_growth"], Measure::Growth),
     (&["rss_ingest_mib"], Measure::Memory),
     (&["budget_vs_gtc", "budget_vs_numpy", "monte_carlo_vs_numpy"], Measure::Budget),
+    (&["network_vs_bw2calc"], Measure::Network),
 ];
 
 #[derive(Clone, Copy)]
@@ -47,6 +50,7 @@ enum Measure {
     Growth,
     Memory,
     Budget,
+    Network,
 }
 
 fn main() -> ExitCode {
@@ -97,6 +101,10 @@ fn run() -> Result<(), Failed> {
                 figures.extend(meters::memory(plan, &folder)?);
                 continue;
             }
+            Measure::Network => {
+                figures.push(network::measure(plan, &folder)?);
+                continue;
+            }
             _ => {}
         }
         let mut stand = Stand::set_up(&folder)?;
@@ -105,7 +113,12 @@ fn run() -> Result<(), Failed> {
                 Measure::Verify => verify::profile(&stand, plan)?,
                 Measure::Register => register::profile(&stand, plan)?,
                 Measure::Ingest => meters::profile(&stand, plan)?,
-                Measure::Cold | Measure::Scan | Measure::Growth | Measure::Memory | Measure::Budget => {}
+                Measure::Cold
+                | Measure::Scan
+                | Measure::Growth
+                | Measure::Memory
+                | Measure::Budget
+                | Measure::Network => {}
             }
             continue;
         }
@@ -116,7 +129,7 @@ fn run() -> Result<(), Failed> {
             Measure::Ingest => meters::measure(&mut stand, plan, &folder)?,
             Measure::Scan => meters::scan(&stand, plan)?,
             // Done without a stand.
-            Measure::Growth | Measure::Memory | Measure::Budget => Vec::new(),
+            Measure::Growth | Measure::Memory | Measure::Budget | Measure::Network => Vec::new(),
         });
     }
     if !figures.is_empty() {

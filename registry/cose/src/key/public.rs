@@ -34,7 +34,7 @@ pub struct PublicKey {
 }
 
 #[derive(Clone)]
-enum Material {
+pub(super) enum Material {
     /// 0x04 ‖ x ‖ y.
     P256(Vec<u8>),
     P384(Vec<u8>),
@@ -185,12 +185,12 @@ impl PublicKey {
         fitting.map(Algorithm::jose_name)
     }
 
-    fn rsa(n: &[u8], e: &[u8]) -> Result<PublicKey, KeyError> {
+    pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<PublicKey, KeyError> {
         let strip = |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().skip_while(|byte| *byte == 0).collect() };
         PublicKey::new(Material::Rsa { n: strip(n), e: strip(e) })
     }
 
-    fn new(material: Material) -> Result<PublicKey, KeyError> {
+    pub(super) fn new(material: Material) -> Result<PublicKey, KeyError> {
         let fixed = |raw: &[u8], first: Option<u8>, len: usize, what: &'static str| {
             let fits = raw.len() == len && first.is_none_or(|byte| raw[0] == byte);
             if fits { Ok(()) } else { Err(KeyError::Malformed { what }) }

@@ -297,8 +297,24 @@ pub struct Exchange {
     pub to: Option<String>,
     /// Amount.
     pub amount: Input,
-    /// Emission factor. For waste gas that of the fuel it stands for, times the factor between their efficiencies.
-    pub factor: Input,
+    /// Its emission factor.
+    pub factor: ExchangeFactor,
+}
+
+/// Emission factor of what is handed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExchangeFactor {
+    /// As the file says.
+    Given(Input),
+    /// Heat of a boiler whose fuel is known: the fuel's factor by the efficiency.
+    Fuel {
+        /// Emission factor of the fuel.
+        factor: Input,
+        /// Heat by energy of the fuel; that of the method where the file does not say.
+        efficiency: Option<Input>,
+    },
+    /// Waste gas by the rule of the method.
+    Method,
 }
 
 /// What is handed on.
@@ -319,6 +335,8 @@ pub struct Precursor {
     pub name: String,
     /// Aggregated goods category.
     pub category: String,
+    /// CN code, eight digits. Methods that count indirect emissions by the precursor's code need it.
+    pub cn_code: Option<String>,
     /// Where its embedded emissions come from.
     pub embedded: Embedded,
     /// Which processes use it, and how much.
@@ -334,6 +352,11 @@ pub enum Embedded {
     Statement {
         /// SHA-256 of its exact bytes.
         sha256: Sha256,
+    },
+    /// A supplier's certificate, verified by whoever computes.
+    Certificate {
+        /// Its id (URI).
+        id: String,
     },
     /// A default value of the scheme for goods and country, with the mark-up of the period's year.
     Default {
@@ -369,7 +392,42 @@ pub struct Product {
     /// Process or output that makes it.
     pub process: String,
     /// What the result refers to.
-    pub functional_unit: String,
+    pub functional_unit: FunctionalUnit,
+    /// Share of the goods that the functional unit measures, where that is not the goods themselves.
+    pub content: Option<Input>,
+}
+
+/// What a result refers to. Results are masses of CO2e per mass of it: per kilogram of nitrogen the number of kilograms is
+/// that of tonnes per tonne.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionalUnit {
+    /// A tonne of goods.
+    Tonne,
+    /// A tonne of the clinker contained in them.
+    TonneOfClinker,
+    /// A kilogram of the nitrogen contained in them.
+    KilogramOfNitrogen,
+}
+
+impl FunctionalUnit {
+    /// All of them.
+    pub const ALL: [FunctionalUnit; 3] =
+        [FunctionalUnit::Tonne, FunctionalUnit::TonneOfClinker, FunctionalUnit::KilogramOfNitrogen];
+
+    /// As files and statements write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FunctionalUnit::Tonne => "1 t",
+            FunctionalUnit::TonneOfClinker => "1 t clinker",
+            FunctionalUnit::KilogramOfNitrogen => "1 kg nitrogen",
+        }
+    }
+}
+
+impl fmt::Display for FunctionalUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Which result a limit is for.

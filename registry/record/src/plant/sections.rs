@@ -4,8 +4,9 @@ use quantity::{Decimal, Gas, KindName, Unit};
 
 use super::read::{Kinds, Reader, Table};
 use super::{
-    Allocation, Carrier, ElectricityUse, Embedded, EmbeddedFigures, Exchange, Input, Limit, LimitFor, LimitRule,
-    MAX_ENTRIES, MAX_PROCESSES, Output, Plant, Precursor, Process, ProcessInput, Product, Stream, StreamKind,
+    Allocation, Carrier, ElectricityUse, Embedded, EmbeddedFigures, Exchange, ExchangeFactor, FunctionalUnit, Input,
+    Limit, LimitFor, LimitRule, MAX_ENTRIES, MAX_PROCESSES, Output, Plant, Precursor, Process, ProcessInput, Product,
+    Stream, StreamKind,
 };
 use crate::footprint::Origin;
 use crate::instrument::{MAX_PERIOD_DAYS, Period, Sha256};
@@ -441,7 +442,7 @@ impl Reader<'_> {
     }
 
     fn exchange(&mut self, table: &Table) -> Option<Exchange> {
-        self.close(table, &["name", "carrier", "from", "to", "amount", "factor"]);
+        self.close(table, &["name", "carrier", "from", "to", "amount", "factor", "fuel_factor", "efficiency"]);
         let name = self.string(table, "name");
         let carriers =
             [("heat", Carrier::Heat), ("waste-gas", Carrier::WasteGas), ("electricity", Carrier::Electricity)];
@@ -452,15 +453,37 @@ impl Reader<'_> {
             self.refuse(table.offset, table.path.clone(), problem);
         }
         let amount = self.input(table, "amount", ENERGY, false);
-        let factors = if carrier == Some(Carrier::Electricity) { PER_ELECTRICITY } else { &[KindName::Co2ePerEnergy] };
-        let factor = self.input(table, "factor", factors, false);
+        let factor = self.exchange_factor(table, carrier);
         Some(Exchange { name: name?, carrier: carrier?, from, to, amount: amount?, factor: factor? })
+    }
+
+    /// The factor; for heat, that of its fuel in its place; for waste gas, nothing where the method has a rule.
+    fn exchange_factor(&mut self, table: &Table, carrier: Option<Carrier>) -> Option<ExchangeFactor> {
+        const PER_ENERGY: Kinds = &[KindName::Co2ePerEnergy];
+        let has = |key| table.map.contains_key(key);
+        if carrier == Some(Carrier::Heat) && has("fuel_factor") && !has("factor") {
+            let factor = self.input(table, "fuel_factor", PER_ENERGY, false);
+            let efficiency = self.share(table, "efficiency");
+            return Some(ExchangeFactor::Fuel { factor: factor?, efficiency });
+        }
+        for key in ["fuel_factor", "efficiency"] {
+            if has(key) {
+                let problem = "stands with heat whose factor is not given, efficiency with fuel_factor";
+                self.refuse(self.offset_of(table, key), table.path(key), problem);
+            }
+        }
+        if carrier == Some(Carrier::WasteGas) && !has("factor") {
+            return Some(ExchangeFactor::Method);
+        }
+        let factors = if carrier == Some(Carrier::Electricity) { PER_ELECTRICITY } else { PER_ENERGY };
+        self.input(table, "factor", factors, false).map(ExchangeFactor::Given)
     }
 
     fn precursor(&mut self, table: &Table) -> Option<Precursor> {
         let figures = ["see_direct", "see_indirect", "electricity"];
-        let common = ["name", "category", "uses"];
-        let by = ["statement", "default", "scrap"].into_iter().filter(|key| table.map.contains_key(*key));
+        let common = ["name", "category", "cn_code", "uses"];
+        let by =
+            ["certificate", "statement", "default", "scrap"].into_iter().filter(|key| table.map.contains_key(*key));
         let embedded = match by.collect::<Vec<_>>()[..] {
             [] => {
                 self.close(table, &[&common[..], &figures[..]].concat());
@@ -469,13 +492,14 @@ impl Reader<'_> {
             [key] => {
                 self.close(table, &[&common[..], &[key]].concat());
                 match key {
+                    "certificate" => self.string(table, key).map(|id| Embedded::Certificate { id }),
                     "statement" => self.sha256(table, key).map(|sha256| Embedded::Statement { sha256 }),
                     "default" => self.default_value(table),
                     _ => self.scrap(table),
                 }
             }
             _ => {
-                let problem = "give one of statement, default, scrap, or the figures";
+                let problem = "give one of certificate, statement, default, scrap, or the figures";
                 self.refuse(table.offset, table.path.clone(), problem);
                 None
             }
@@ -483,7 +507,8 @@ impl Reader<'_> {
         let name = self.string(table, "name");
         let category = self.string(table, "category");
         let uses = self.process_inputs(table, "uses");
-        Some(Precursor { name: name?, category: category?, embedded: embedded?, uses })
+        let cn_code = if table.map.contains_key("cn_code") { self.cn_code(table) } else { None };
+        Some(Precursor { name: name?, category: category?, cn_code, embedded: embedded?, uses })
     }
 
     fn embedded_figures(&mut self, table: &Table) -> Option<Embedded> {
@@ -520,23 +545,27 @@ impl Reader<'_> {
     }
 
     fn product(&mut self, table: &Table) -> Option<Product> {
-        self.close(table, &["name", "cn_code", "process", "functional_unit"]);
+        self.close(table, &["name", "cn_code", "process", "functional_unit", "content"]);
         let name = self.string(table, "name");
-        let cn_code = self.string(table, "cn_code");
-        if cn_code.as_ref().is_some_and(|code| code.len() != 8 || code.bytes().any(|b| !b.is_ascii_digit())) {
+        let cn_code = self.cn_code(table);
+        let process = self.string(table, "process");
+        let words = FunctionalUnit::ALL.map(|unit| (unit.name(), unit));
+        let functional_unit = self.word(table, "functional_unit", &words);
+        let content = self.share(table, "content");
+        if functional_unit.is_some_and(|unit| (unit == FunctionalUnit::Tonne) == table.map.contains_key("content")) {
+            let problem = "is the share of clinker or nitrogen in the goods: it stands with a functional unit of one of \
+                           them, and only there";
+            self.refuse(table.offset, table.path("content"), problem);
+        }
+        Some(Product { name: name?, cn_code: cn_code?, process: process?, functional_unit: functional_unit?, content })
+    }
+
+    fn cn_code(&mut self, table: &Table) -> Option<String> {
+        let code = self.string(table, "cn_code")?;
+        if code.len() != 8 || code.bytes().any(|b| !b.is_ascii_digit()) {
             self.refuse(self.offset_of(table, "cn_code"), table.path("cn_code"), "must have eight digits, in quotes");
         }
-        let process = self.string(table, "process");
-        let functional_unit = self.string(table, "functional_unit");
-        // Results are per tonne of product: another unit of reference would need its own scaling.
-        if functional_unit.as_deref().is_some_and(|unit| unit != "1 t") {
-            self.refuse(
-                self.offset_of(table, "functional_unit"),
-                table.path("functional_unit"),
-                "must be \"1 t\": the methods known here state results per tonne of product",
-            );
-        }
-        Some(Product { name: name?, cn_code: cn_code?, process: process?, functional_unit: functional_unit? })
+        Some(code)
     }
 
     fn limit(&mut self, root: &Table) -> Option<Limit> {

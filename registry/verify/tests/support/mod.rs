@@ -4,6 +4,8 @@
 // Each test file uses another part of it.
 #![allow(dead_code)]
 
+pub mod served;
+
 use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
@@ -342,6 +344,7 @@ pub fn result(value: &str, u: &str, expanded: &str) -> MeasuredResult {
 pub fn measurement() -> Measurement {
     Measurement {
         unit: "tCO2e/t".into(),
+        functional_unit: "1 t".into(),
         direct: result("0.785", "0.01", "0.02"),
         indirect: result("0.122", "0.002", "0.004"),
         total: result("0.907", "0.0102", "0.0204"),

@@ -290,11 +290,13 @@ fn proofs_of_logging() {
     assert!(accepted > 0, "no bit is without meaning");
 }
 
+type Sign = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
+
 /// A key that signs as any algorithm of its kind says; P-384 and RSA sign here and nowhere else in the project.
 struct Key {
     algorithm: Algorithm,
     public: PublicKey,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>,
+    sign: Box<Sign>,
 }
 
 impl Signer for Key {

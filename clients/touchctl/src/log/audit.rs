@@ -48,7 +48,7 @@ enum Known {
         tree_only: bool,
     },
     Log {
-        log: LogTrust,
+        log: Box<LogTrust>,
         policy: Policy,
         status: Policy,
         max_age: Option<SignedDuration>,
@@ -73,7 +73,8 @@ impl Known {
         if let Some(path) = &args.introduction {
             let Introduction { log } = files::introduction(path)?;
             let made = policies(&log).map_err(|error| Error::Trust { path: path.clone(), error })?;
-            return Ok(Known::Log { log, policy: made.0, status: made.1, max_age: None, keys: Keys::Introduction });
+            let (log, (policy, status)) = (Box::new(log), made);
+            return Ok(Known::Log { log, policy, status, max_age: None, keys: Keys::Introduction });
         }
         let Some(path) = &args.trust else { return Ok(Known::Nothing) };
         let Trust { origin, note_keys, status_note_keys, receipt_key, witness_quorum, max_age, .. } =
@@ -94,7 +95,7 @@ impl Known {
             status_note_keys[0].public_key().clone(),
             &receipt_key,
         );
-        let log = log.map_err(|error| unusable("log", &error.to_string()))?;
+        let log = Box::new(log.map_err(|error| unusable("log", &error.to_string()))?);
         Ok(Known::Log { log, policy, status, max_age: Some(max_age), keys: Keys::Trust })
     }
 
@@ -110,7 +111,7 @@ impl Known {
             Known::Log { log, policy, status, max_age, .. } => Some(Rules {
                 policy: policy.clone(),
                 status: Some(status.clone()),
-                expected: Some(log.clone()),
+                expected: Some(LogTrust::clone(log)),
                 max_age: *max_age,
             }),
             Known::Policy { policy, tree_only: true } => {

@@ -37,7 +37,7 @@ pub(super) enum Source {
     /// Prefix without a last slash.
     Http {
         prefix: Arc<str>,
-        client: Http,
+        client: Box<Http>,
     },
     Folder(Arc<PathBuf>),
 }
@@ -54,7 +54,7 @@ impl Source {
         if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
             return Err(wrong());
         }
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = Box::new(Client::builder(TokioExecutor::new()).build_http());
         Ok(Source::Http { prefix: url.trim_end_matches('/').into(), client })
     }
 

@@ -1,5 +1,7 @@
 //! Processes that feed one another, as a sparse system of linear equations.
 
+use std::cell::OnceCell;
+
 use sprs::linalg::trisolve::{lsolve_csr_dense_rhs, usolve_csr_dense_rhs};
 use sprs::prod::mul_acc_mat_vec_csr;
 use sprs::{CsMat, TriMat};
@@ -12,6 +14,8 @@ const MOST_SWEEPS: usize = 1_000_000;
 const MOST_AMPLIFICATION: f64 = 1e12;
 /// Relative change of a sweep that rounding alone may cause; above it, iteration goes on.
 const ROUNDING: f64 = 1e-12;
+/// What a node takes of all others, up to which there is no loop to fear.
+const PLAINLY_PRODUCTIVE: f64 = 0.999;
 
 /// The nodes consume at least what they produce: no amount of production would satisfy (I − A) x = b
 /// (Hawkins–Simon condition).
@@ -30,7 +34,9 @@ pub struct NotProductive {
 #[derive(Debug, Clone)]
 pub struct Network {
     forward: Sweeps,
-    backward: Sweeps,
+    /// The transposed system, made when needs are first asked for.
+    backward: OnceCell<Sweeps>,
+    entries: Vec<(usize, usize, f64)>,
 }
 
 impl Network {
@@ -43,10 +49,16 @@ impl Network {
     /// Where an entry names a node that is not there.
     pub fn new(nodes: usize, entries: &[(usize, usize, f64)]) -> Result<Network, NotProductive> {
         let forward = Sweeps::new(nodes, entries.iter().copied())?;
-        let backward = Sweeps::new(nodes, entries.iter().map(|(consumer, supplier, a)| (*supplier, *consumer, *a)))?;
-        // An M-matrix is one with a vector x ≥ 1 for which (I − A) x = 1.
-        forward.solve(&vec![1.0; nodes])?;
-        Ok(Network { forward, backward })
+        let mut sums = vec![0.0; nodes];
+        for (consumer, _, amount) in entries {
+            sums[*consumer] += amount;
+        }
+        // Where each node takes less than one in all, the norm of A is below one, and every series of it converges.
+        if sums.iter().any(|sum| *sum > PLAINLY_PRODUCTIVE) {
+            // An M-matrix is one with a vector x ≥ 1 for which (I − A) x = 1.
+            forward.solve(&vec![1.0; nodes])?;
+        }
+        Ok(Network { forward, backward: OnceCell::new(), entries: entries.to_vec() })
     }
 
     /// x of (I − A) x = `base`: what a unit of each node carries, with all that goes into it.
@@ -64,7 +76,15 @@ impl Network {
     pub fn needs(&self, node: usize) -> Result<Vec<f64>, NotProductive> {
         let mut unit = vec![0.0; self.forward.nodes()];
         unit[node] = 1.0;
-        self.backward.solve(&unit)
+        let backward = match self.backward.get() {
+            Some(known) => known,
+            None => {
+                let turned = self.entries.iter().map(|(consumer, supplier, a)| (*supplier, *consumer, *a));
+                let made = Sweeps::new(self.forward.nodes(), turned)?;
+                self.backward.get_or_init(|| made)
+            }
+        };
+        backward.solve(&unit)
     }
 }
 

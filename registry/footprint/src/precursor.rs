@@ -30,6 +30,13 @@ impl Reader<'_> {
             data: Data::times(data, &mass.data),
             indirect: Indirect::ByProduct,
         };
+        // Direct and indirect, where both are known per tonne; goods of this code.
+        let both = |see: [Measured<Co2ePerMass>; 2], mwh: f64, data: Data, code: &str| {
+            let direct = emission(Stage::PrecursorDirect, &see[0], None, 0.0, data);
+            let by_electricity = emission(Stage::PrecursorElectricity, &see[1], None, mwh, data);
+            let indirect = self.precursor_indirect(precursor, Some(code))?;
+            Ok(vec![direct, Emission { indirect, ..by_electricity }])
+        };
         match &precursor.embedded {
             Embedded::Figures(figures) => {
                 let EmbeddedFigures { direct, electricity, indirect } = &**figures;
@@ -61,7 +68,7 @@ impl Reader<'_> {
                     precursor: precursor.name.clone(),
                     sha256: *sha256,
                 })?;
-                let [direct, indirect] = self.supplied(&precursor.name, sha256, statement)?;
+                let see = self.supplied(&precursor.name, sha256, statement)?;
                 let mwh = statement.electricity.value.to_f64();
                 let data = Data {
                     primary: statement.quality.primary_data_share.to_f64(),
@@ -69,26 +76,18 @@ impl Reader<'_> {
                     fitness: Fitness::of_statement(statement),
                     ..Data::not_measured(Basis::Stated)
                 };
-                let by_electricity = emission(Stage::PrecursorElectricity, &indirect, None, mwh, data);
-                let indirect = self.precursor_indirect(precursor, Some(&statement.product.cn_code))?;
-                let direct = emission(Stage::PrecursorDirect, &direct, None, 0.0, data);
-                Ok(vec![direct, Emission { indirect, ..by_electricity }])
+                both(see, mwh, data, &statement.product.cn_code)
             }
             Embedded::Certificate { id } => {
                 let (see, certified) = self.certified(&precursor.name, id)?;
-                let [direct, indirect] = see;
                 let measured = &certified.certificate.assessment().measurement;
-                let data = Data {
-                    // A share is read with the certificate.
-                    primary: measured.primary_data_share.parse().unwrap_or_default(),
-                    fitness: Fitness::of_certificate(),
-                    ..Data::not_measured(Basis::Measured)
-                };
-                let by_electricity = emission(Stage::PrecursorElectricity, &indirect, None, 0.0, data);
-                let code = certified.certificate.product_class();
-                let indirect = self.precursor_indirect(precursor, Some(code))?;
-                let direct = emission(Stage::PrecursorDirect, &direct, None, 0.0, data);
-                Ok(vec![direct, Emission { indirect, ..by_electricity }])
+                let primary = measured.primary_data_share.parse().map_err(|_| FootprintError::CertificateUnfit {
+                    precursor: precursor.name.clone(),
+                    id: id.clone(),
+                    problem: "its share of primary data is no number".to_owned(),
+                })?;
+                let data = Data { primary, fitness: Fitness::of_certificate(), ..Data::not_measured(Basis::Measured) };
+                both(see, 0.0, data, certified.certificate.product_class())
             }
             Embedded::Default { cn_code, country, variant } => {
                 let refuse = |source| FootprintError::DefaultValue { precursor: precursor.name.clone(), source };
@@ -108,11 +107,7 @@ impl Reader<'_> {
                 if found.other_countries {
                     data.fitness = Fitness::of_other_countries();
                 }
-                let direct = emission(Stage::PrecursorDirect, &see(&found.value.direct), None, 0.0, data);
-                let by_electricity =
-                    emission(Stage::PrecursorElectricity, &see(&found.value.indirect), None, 0.0, data);
-                let indirect = self.precursor_indirect(precursor, Some(cn_code))?;
-                Ok(vec![direct, Emission { indirect, ..by_electricity }])
+                both([see(&found.value.direct), see(&found.value.indirect)], 0.0, data, cn_code)
             }
             Embedded::Scrap => Ok(Vec::new()),
         }

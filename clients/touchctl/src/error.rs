@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use cose::key::KeyError;
 use cose::x509::CertificateError;
 use dcc::DccError;
+use footprint::CategoryError;
 use footprint::cbam::TableError as DefaultsError;
 use footprint::{ExampleError, FootprintError};
 use interval_csv::{CsvError, ProfileError};
@@ -119,6 +120,8 @@ pub(crate) enum Error {
     Case { path: PathBuf, case: Option<String>, error: Box<CaseError> },
     #[error("{}: {error}", path.display())]
     Defaults { path: PathBuf, error: DefaultsError },
+    #[error("{}: {error}", path.display())]
+    Rules { path: PathBuf, error: CategoryError },
     #[error("{}: {error}", path.display())]
     Example { path: PathBuf, error: ExampleError },
     #[error("{}: {error}", path.display())]
@@ -252,6 +255,7 @@ impl Error {
             Error::OtherRoot { .. } => "OTHER_ROOT",
             Error::Case { .. } => "CASE_INVALID",
             Error::Defaults { .. } => "DEFAULT_VALUES_INVALID",
+            Error::Rules { .. } => "CATEGORY_RULES_INVALID",
             Error::SupplierCertificate { .. } => "CERTIFICATE_NOT_ESTABLISHED",
             Error::Example { .. } => "EXAMPLE_INVALID",
             Error::Plant { .. } => "PLANT_FILE_INVALID",
@@ -305,6 +309,7 @@ impl Error {
             | Error::Example { error: ExampleError::Disagrees { path, .. }, .. } => Some(path),
             Error::Statement { argument, .. } => Some(argument),
             Error::Defaults { .. } => Some("defaults"),
+            Error::Rules { .. } => Some("rules"),
             Error::SupplierCertificate { .. } => Some("certificate"),
             Error::Footprint { error, .. } => Some(error.path().unwrap_or("plant")),
             Error::Example { .. } | Error::OtherPlant { .. } | Error::NoPlant { .. } => Some("plant"),

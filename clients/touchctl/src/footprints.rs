@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use footprint::cbam::DefaultValues;
 use footprint::{
-    Certified, FootprintError, Sources, WorkedExample, compute_all, compute_product, difference, is_example, recompute,
-    waterfall,
+    Certified, FootprintError, ProductCategoryRules, Sources, WorkedExample, compute_all, compute_product, difference,
+    is_example, recompute, waterfall,
 };
 use jiff::Timestamp;
 use metering::{MAX_ARCHIVE_BYTES, read_archive};
@@ -145,6 +145,11 @@ fn sources<'a>(args: &SourcesArgs, evidence: &'a Evidence, now: Timestamp) -> Re
         let bytes = files::read("defaults", path, MAX_BYTES)?;
         let wrong = |error| Error::Defaults { path: path.clone(), error };
         sources.defaults = Some(DefaultValues::read(&bytes).map_err(wrong)?);
+    }
+    if let Some(path) = &args.rules {
+        let bytes = files::read("rules", path, MAX_BYTES)?;
+        let wrong = |error| Error::Rules { path: path.clone(), error };
+        sources.category_rules = Some(ProductCategoryRules::read(&bytes).map_err(wrong)?);
     }
     Ok(sources)
 }

@@ -534,7 +534,9 @@ fn show_footprint(statement: &FootprintStatement, case: &Case) -> Result<(), Wor
     say("");
     say(&format!(
         "Gaps {}, calibration coverage {}, primary data {} (shares of 1).",
-        quality.gap_share, quality.calibration_coverage_share, quality.primary_data_share
+        quality.gap_share,
+        quality.calibration_coverage_share.as_ref().map_or("of nothing metered", |share| share.as_str()),
+        quality.primary_data_share
     ));
     say("Uncertainty budget of the total, greatest first:");
     for row in statement.budget.iter().take(6) {

@@ -231,7 +231,7 @@ async fn a_footprint_on_an_uncalibrated_meter_says_so() {
     story::send_evidence(&exporter, &cement).await.expect("evidence");
     let plant = cement::plant_toml(ORGANIZATION, SITE_ID);
     let (_, statement) = story::compute(&exporter, &cement.site, "year", &plant).await.expect("a footprint");
-    let coverage = &statement.quality.calibration_coverage_share;
+    let coverage = statement.quality.calibration_coverage_share.as_ref().expect("a meter");
     assert!(coverage.to_f64() < 1.0 && coverage.to_f64() > 0.0, "{coverage}");
     // The value is what it was; only what stands behind it is less.
     assert_eq!(statement.indirect.value.as_str(), cement::PUBLISHED_INDIRECT);

@@ -69,7 +69,7 @@ async fn the_footprint_is_the_published_one() {
     let told = Told::tell().await;
     assert_eq!(told.statement.direct.value.as_str(), PUBLISHED_DIRECT);
     assert_eq!(told.statement.indirect.value.as_str(), PUBLISHED_INDIRECT);
-    assert_eq!(told.statement.quality.calibration_coverage_share.as_str(), "1");
+    assert_eq!(told.statement.quality.calibration_coverage_share.as_ref().map(|share| share.as_str()), Some("1"));
     assert_eq!(told.statement.quality.gap_share.as_str(), "0");
     let (direct, indirect) = (told.footprint.direct.as_ref(), told.footprint.indirect.as_ref());
     let words = |q: Option<&proto::quantity::UncertainQuantity>| {

@@ -19,6 +19,22 @@ pub enum FootprintError {
         /// Methods known.
         known: Vec<String>,
     },
+    /// Product-category rules are named and not given, or given and not named.
+    #[error("{problem}")]
+    CategoryRulesMissing {
+        /// What to give or name.
+        problem: String,
+    },
+    /// A product that its product-category rules do not allow.
+    #[error("product {product:?}: product-category rules {id:?}: {}", .problems.join("; "))]
+    CategoryRules {
+        /// Product.
+        product: String,
+        /// Id of the rules.
+        id: String,
+        /// Everything that does not fit.
+        problems: Vec<String>,
+    },
     /// The evidence is that of another site.
     #[error("the evidence is of site {evidence:?}, the plant file of {plant:?}")]
     OtherSite {
@@ -263,6 +279,8 @@ impl FootprintError {
     pub fn reason(&self) -> &'static str {
         match self {
             FootprintError::UnknownMethod { .. } => "METHOD_UNKNOWN",
+            FootprintError::CategoryRulesMissing { .. } => "CATEGORY_RULES_MISSING",
+            FootprintError::CategoryRules { .. } => "CATEGORY_RULES_NOT_MET",
             FootprintError::OtherSite { .. } => "OTHER_SITE",
             FootprintError::OtherPeriod { .. } => "OTHER_PERIOD",
             FootprintError::Evidence { .. } => "EVIDENCE_INVALID",
@@ -318,7 +336,9 @@ impl FootprintError {
             | FootprintError::Allocation { process }
             | FootprintError::Shares { process, .. }
             | FootprintError::Loop { process } => Some(process),
-            FootprintError::FunctionalUnit { product, .. } | FootprintError::Content { product, .. } => Some(product),
+            FootprintError::FunctionalUnit { product, .. }
+            | FootprintError::Content { product, .. }
+            | FootprintError::CategoryRules { product, .. } => Some(product),
             FootprintError::ExchangeFactor { exchange } => Some(exchange),
             FootprintError::StatementUnit { precursor, .. }
             | FootprintError::NoCertificate { precursor, .. }
@@ -329,6 +349,7 @@ impl FootprintError {
             | FootprintError::OtherGwpSet { precursor, .. }
             | FootprintError::Circular { precursor } => Some(precursor),
             FootprintError::UnknownMethod { .. }
+            | FootprintError::CategoryRulesMissing { .. }
             | FootprintError::OtherSite { .. }
             | FootprintError::OtherPeriod { .. }
             | FootprintError::Evidence { .. }

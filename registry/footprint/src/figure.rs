@@ -13,6 +13,7 @@ use record::plant::{Basis, FactorUse, Input, Plant, Stated};
 use record::reading::Property;
 use uncertainty::{Measured, SourceId, Uncertain};
 
+use crate::category::ProductCategoryRules;
 use crate::cbam::DefaultValues;
 use crate::error::FootprintError;
 use crate::factors::{self, Counted, FactorError, FactorKind, FactorSet, Query};
@@ -30,12 +31,14 @@ pub struct Sources<'a> {
     pub certificates: Vec<Certified>,
     /// Table of default values that the user named.
     pub defaults: Option<DefaultValues>,
+    /// Product-category rules that the user named.
+    pub category_rules: Option<ProductCategoryRules>,
 }
 
 impl<'a> Sources<'a> {
     /// Evidence alone.
     pub fn new(evidence: &'a Evidence) -> Self {
-        Sources { evidence, suppliers: Vec::new(), certificates: Vec::new(), defaults: None }
+        Sources { evidence, suppliers: Vec::new(), certificates: Vec::new(), defaults: None, category_rules: None }
     }
 
     /// Adds a supplier's statement.

@@ -3,6 +3,7 @@
 //! What an instrument or a weighbridge says is found by `metering`; there is no storage, network or clock here. Methods
 //! ([`method`]) and emission factors ([`factors`]) are data; tables of CBAM are read from files ([`cbam`]).
 
+pub mod category;
 pub mod cbam;
 mod chart;
 mod emission;
@@ -22,6 +23,7 @@ mod site;
 mod statement;
 mod table;
 
+pub use category::{CategoryError, ProductCategoryRules};
 pub use chart::{bars, waterfall};
 pub use error::FootprintError;
 pub use example::{ExampleError, MAX_EXAMPLE_BYTES, WorkedExample, is_example};

@@ -18,6 +18,7 @@ pub use rules::{
     DefaultValueTable, FunctionalUnit, HeatRule, Indirect, LifeCycleStage, MarkUp, Measured, NegativeRule,
     PrecursorIndirect, ResidueRule, WasteGasRule, Zero,
 };
+pub(crate) use rules::{begins, check_codes, positive};
 
 /// The files of all known methods. A new edition is a new file; an old one never changes.
 const FILES: &[&str] = &[
@@ -103,7 +104,7 @@ enum OnFinding {
     Mark,
 }
 
-fn no_digest() -> Sha256 {
+pub(crate) fn no_digest() -> Sha256 {
     Sha256([0; 32])
 }
 
@@ -186,6 +187,16 @@ impl Method {
             },
             edge: EdgeRule::Refuse,
         }
+    }
+
+    /// Readings outside every valid calibration are refused from now on.
+    pub(crate) fn refuse_uncalibrated(&mut self) {
+        self.uncalibrated = OnFinding::Refuse;
+    }
+
+    /// Gaps in readings are refused from now on.
+    pub(crate) fn refuse_gaps(&mut self) {
+        self.gaps = OnFinding::Refuse;
     }
 
     /// The sets of factors that a plant file may refer to. A method whose file is here names only sets that are.

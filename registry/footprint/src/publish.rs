@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use quantity::GwpSet;
 use record::edition::{EditionFile, EditionReference, FactorSetStatement, MethodStatement};
 
+use crate::category::ProductCategoryRules;
 use crate::factors::{FactorSet, gwp_digest};
 use crate::method::Method;
 
@@ -42,12 +43,46 @@ pub fn method_statement(method: &Method, publication: &Publication<'_>) -> Metho
         method: method.id.clone(),
         version: method.version.clone(),
         scheme: method.scheme.clone(),
+        narrows: None,
         gwp_set: gwp_edition(method.gwp_set),
         factor_sets,
         file: EditionFile { digest: method.digest(), size: method.size(), media_type: "application/toml".to_owned() },
         from: publication.from,
         supersedes: publication.supersedes.map(str::to_owned),
     }
+}
+
+/// The statement of product-category rules that narrow a method, with the sets of factors that they leave of it.
+///
+/// # Errors
+/// [`NotNarrowed`] where the rules are not for the method.
+pub fn category_rules_statement(
+    rules: &ProductCategoryRules,
+    method: &Method,
+    publication: &Publication<'_>,
+) -> Result<MethodStatement, NotNarrowed> {
+    if !rules.methods.contains(&method.id) {
+        return Err(NotNarrowed { rules: rules.id.clone(), method: method.id.clone() });
+    }
+    let narrowed = method_statement(&rules.narrow(method.clone()), publication);
+    let reference = EditionReference { id: narrowed.method, version: narrowed.version, digest: method.digest() };
+    Ok(MethodStatement {
+        method: rules.id.clone(),
+        version: rules.version.clone(),
+        narrows: Some(reference),
+        file: EditionFile { digest: rules.digest(), size: rules.size(), media_type: "application/toml".to_owned() },
+        ..narrowed
+    })
+}
+
+/// Product-category rules are not for a method.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("product-category rules {rules:?} are not for method {method:?}: publish them for one that they name")]
+pub struct NotNarrowed {
+    /// Id of the rules.
+    pub rules: String,
+    /// Id of the method.
+    pub method: String,
 }
 
 /// The statement of a set of factors.
@@ -83,6 +118,19 @@ mod tests {
             assert_eq!(read.factor_sets.len(), method.factor_sets.len());
             assert_eq!(read.gwp_set.digest, Sha256::of(method.gwp_set.table().as_bytes()));
         }
+        let text = include_bytes!("../examples/cement-rules.toml");
+        let rules = ProductCategoryRules::read(text).unwrap();
+        for id in &rules.methods {
+            let method = Method::find(id).unwrap();
+            let payload = json::write(&category_rules_statement(&rules, &method, &publication).unwrap());
+            let read = MethodStatement::from_payload(&payload).unwrap_or_else(|error| panic!("{id}: {error}"));
+            assert_eq!((read.file.digest, read.file.size), (Sha256::of(text), text.len() as u64));
+            let narrows = read.narrows.unwrap();
+            assert_eq!((narrows.id, narrows.digest), (id.clone(), method.digest()));
+            assert_eq!(read.factor_sets, []);
+        }
+        let other = Method::find("cbam-2026").unwrap();
+        assert!(category_rules_statement(&rules, &other, &publication).is_err());
         for set in FactorSet::shipped() {
             let payload = json::write(&factor_set_statement(&set, &publication));
             let read = FactorSetStatement::from_payload(&payload).unwrap_or_else(|error| panic!("{}: {error}", set.id));

@@ -47,12 +47,14 @@ impl Site<'_> {
         missing_secs += production.missing_secs;
         metered_secs += production.metered_secs;
         let rated = Rated::new(parts.iter().filter(|part| counts(part)), production.fitness);
-        let ratio = |part: f64, whole: f64, none: f64| if whole > 0.0 { part / whole } else { none };
+        let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
         Ok(DataQuality {
-            gap_share: self.number("gap share", ratio(missing_secs as f64, metered_secs as f64, 0.0))?,
-            calibration_coverage_share: self.number("calibration coverage", ratio(calibrated, measured, 1.0))?,
-            primary_data_share: self.number("primary data share", ratio(primary, all, 0.0))?,
-            default_value_share: self.number("default value share", ratio(default, direct, 0.0))?,
+            gap_share: self.number("gap share", ratio(missing_secs as f64, metered_secs as f64))?,
+            calibration_coverage_share: (measured > 0.0)
+                .then(|| self.number("calibration coverage", calibrated / measured))
+                .transpose()?,
+            primary_data_share: self.number("primary data share", ratio(primary, all))?,
+            default_value_share: self.number("default value share", ratio(default, direct))?,
             pact: rated.pact(),
             pef: rated.pef(),
         })

@@ -6,6 +6,7 @@ use record::footprint::{CertificateReference, InputDigests, Stage};
 use record::plant::{Allocation, Basis, Embedded, Plant, Process, Product};
 use uncertainty::{Measured, Uncertain};
 
+use crate::category::ProductCategoryRules;
 use crate::emission::{Emission, Indirect};
 use crate::error::FootprintError;
 use crate::figure::{Data, Figure, Reader, Sources};
@@ -37,6 +38,8 @@ pub(crate) struct Results {
 pub(crate) struct Site<'a> {
     pub plant: &'a Plant,
     pub method: Method,
+    /// Product-category rules that narrow it.
+    pub category_rules: Option<&'a ProductCategoryRules>,
     /// What each process emits in the period, in the order of the file.
     pub emissions: Vec<Vec<Emission>>,
     pub nodes: Vec<Node<'a>>,
@@ -84,12 +87,37 @@ pub(crate) struct Part<'s> {
     pub per_tonne: f64,
 }
 
+/// The product-category rules that the plant file names.
+fn category_rules<'a>(
+    plant: &Plant,
+    sources: &'a Sources<'a>,
+) -> Result<Option<&'a ProductCategoryRules>, FootprintError> {
+    let problem = match (&plant.product_category_rules, &sources.category_rules) {
+        (None, None) => return Ok(None),
+        (Some(named), Some(given)) if *named == given.id => return Ok(Some(given)),
+        (Some(named), Some(given)) => {
+            format!("the plant file names product-category rules {named:?}, those given are {:?}", given.id)
+        }
+        (Some(named), None) => format!(
+            "the plant file names product-category rules {named:?}, and their file was not given; touchctl footprints takes \
+             one with --rules"
+        ),
+        (None, Some(given)) => format!(
+            "product-category rules were given, and the plant file names none; write product_category_rules = {:?} into it",
+            given.id
+        ),
+    };
+    Err(FootprintError::CategoryRulesMissing { problem })
+}
+
 impl<'a> Site<'a> {
     pub fn new(plant: &'a Plant, sources: &'a Sources<'a>) -> Result<Self, FootprintError> {
         let method = Method::find(&plant.method).ok_or_else(|| FootprintError::UnknownMethod {
             found: plant.method.clone(),
             known: Method::all().into_iter().map(|method| method.id).collect(),
         })?;
+        let category_rules = category_rules(plant, sources)?;
+        let method = category_rules.map_or(method.clone(), |rules| rules.narrow(method));
         let evidence = sources.evidence;
         if evidence.site != plant.site {
             return Err(FootprintError::OtherSite { evidence: evidence.site.clone(), plant: plant.site.clone() });
@@ -138,7 +166,19 @@ impl<'a> Site<'a> {
             certificates: certificates(plant, sources),
             tables: reader.tables(),
         };
-        Ok(Site { plant, method, emissions, nodes, inputs, network, entries, embedded, electricity, contents })
+        Ok(Site {
+            plant,
+            method,
+            category_rules,
+            emissions,
+            nodes,
+            inputs,
+            network,
+            entries,
+            embedded,
+            electricity,
+            contents,
+        })
     }
 
     /// The node of a product.
@@ -290,9 +330,18 @@ fn emissions(reader: &Reader) -> Result<Vec<Vec<Emission>>, FootprintError> {
 /// What makes direct emissions of a process that are below zero count as zero, where the method says so (Implementing
 /// Regulation (EU) 2025/2547, Annex III, A.3).
 fn raised_to_zero(emissions: &[Emission]) -> Option<Emission> {
-    let own = emissions.iter().filter(|emission| emission.counts() && emission.stage == Stage::Direct);
-    let sum = own.map(|emission| emission.co2e.clone()).reduce(|sum, one| sum + one)?;
+    let own = || emissions.iter().filter(|emission| emission.counts() && emission.stage == Stage::Direct);
+    let sum = own().map(|emission| emission.co2e.clone()).reduce(|sum, one| sum + one)?;
     let negative = sum.quantity().base() < 0.0;
+    // It is as good as what it takes back.
+    let (mut all, mut primary, mut default, mut fitness) = (0.0, 0.0, 0.0, Fitness::MEASURED);
+    for emission in own() {
+        let weight = emission.co2e.quantity().base().abs();
+        all += weight;
+        primary += weight * emission.data.primary;
+        default += weight * emission.data.default;
+        fitness = fitness.and(emission.data.fitness);
+    }
     negative.then(|| Emission {
         stage: Stage::Direct,
         source: "below zero, counted as zero".to_owned(),
@@ -301,7 +350,7 @@ fn raised_to_zero(emissions: &[Emission]) -> Option<Emission> {
         co2e: Measured::exact(Co2e::from_base(0.0)) - sum,
         activity: None,
         electricity_mwh: 0.0,
-        data: Data { fitness: Fitness::MEASURED, ..Data::not_measured(Basis::Measured) },
+        data: Data { primary: primary / all, default: default / all, fitness, ..Data::not_measured(Basis::Stated) },
         indirect: Indirect::ByProduct,
     })
 }

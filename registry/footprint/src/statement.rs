@@ -3,13 +3,14 @@
 use quantity::{Co2ePerMass, Decimal, Kind, Mass, Rounding, Unit};
 use record::evidence::Evidence;
 use record::footprint::{
-    Amount, BreakdownRow, BudgetRow, Decision, DecisionResult, DecisionRule, FORMAT, FootprintStatement,
+    Amount, BreakdownRow, BudgetRow, Decision, DecisionResult, DecisionRule, FORMAT, FootprintStatement, Grade,
     ProductReference, ResultValue,
 };
 use record::instrument::Sha256;
 use record::plant::{FunctionalUnit, LimitFor, LimitRule, Plant, Product};
 use uncertainty::{CoverageRule, Limit, Outcome, Uncertain, decide};
 
+use crate::category::ProductCategoryRules;
 use crate::error::FootprintError;
 use crate::figure::Sources;
 use crate::method;
@@ -55,6 +56,7 @@ impl Site<'_> {
     fn statement(&self, product: &Product) -> Result<FootprintStatement, FootprintError> {
         let index = self.node(product).ok_or_else(|| no_such_product(self.plant))?;
         self.check_unit(product)?;
+        self.check_rules(product, |rules| rules.misfits(self.plant, product))?;
         let node = &self.nodes[index];
         let needs = self.needs(index)?;
         let results = self.results(index, &needs, product)?;
@@ -71,9 +73,12 @@ impl Site<'_> {
             let rows = parts.iter().filter(|part| counts(part) == counted);
             rows.map(|part| self.row(part, total.value())).collect::<Result<_, FootprintError>>()
         };
+        let quality = self.quality(node, &parts, &counts)?;
+        self.check_rules(product, |rules| rules.shortfalls(&quality))?;
         Ok(FootprintStatement {
             format: FORMAT.to_owned(),
             method: self.method.reference(),
+            product_category_rules: self.category_rules.map(ProductCategoryRules::reference),
             product: ProductReference {
                 cn_code: product.cn_code.clone(),
                 name: product.name.clone(),
@@ -97,8 +102,9 @@ impl Site<'_> {
             breakdown: rows(true)?,
             beside: rows(false)?,
             budget: self.budget(&results)?,
-            quality: self.quality(node, &parts, &counts)?,
+            quality,
             decision: self.decision(direct, total)?,
+            grade: self.grade(direct, total)?,
             inputs: self.inputs.clone(),
             rounding: self.method.rounding,
         })
@@ -167,27 +173,40 @@ impl Site<'_> {
         })
     }
 
+    fn check_rules(
+        &self,
+        product: &Product,
+        find: impl FnOnce(&ProductCategoryRules) -> Vec<String>,
+    ) -> Result<(), FootprintError> {
+        let Some(rules) = self.category_rules else { return Ok(()) };
+        let problems = find(rules);
+        match problems.is_empty() {
+            true => Ok(()),
+            false => {
+                Err(FootprintError::CategoryRules { product: product.name.clone(), id: rules.id.clone(), problems })
+            }
+        }
+    }
+
+    /// The limit of the product-category rules, or that of the plant file.
+    fn limit(&self) -> Option<record::plant::Limit> {
+        self.category_rules.and_then(ProductCategoryRules::limit).or_else(|| self.plant.limit.clone())
+    }
+
     fn decision(&self, direct: &Uncertain, total: &Uncertain) -> Result<Option<Decision>, FootprintError> {
-        let Some(limit) = &self.plant.limit else { return Ok(None) };
-        let (of, value) = match limit.result {
-            LimitFor::Direct => ("direct", direct),
-            LimitFor::Total => ("total", total),
-        };
-        let bound = self.method.gwp_set.read::<Co2ePerMass>(&limit.value, limit.unit);
-        let bound = bound.map_err(|source| FootprintError::Quantity { path: "limit".to_owned(), source })?;
-        let (rule, stated) = match &limit.rule {
-            LimitRule::Simple => (uncertainty::DecisionRule::Simple, DecisionRule::Simple),
-            LimitRule::Guarded { multiple } => (
-                uncertainty::DecisionRule::Guarded { multiple: multiple.to_f64() },
-                DecisionRule::Guarded { multiple: multiple.clone() },
-            ),
-        };
-        let verdict = decide(value, Limit::Upper(bound.base()), rule);
+        let Some(limit) = self.limit() else { return Ok(None) };
+        let verdict = self.decide(&limit, &limit.value, direct, total)?;
         Ok(Some(Decision {
-            of: of.to_owned(),
-            limit: Amount { value: limit.value.clone(), unit: limit.unit },
-            limit_source: limit.source.clone(),
-            rule: stated,
+            of: match limit.result {
+                LimitFor::Direct => "direct".to_owned(),
+                LimitFor::Total => "total".to_owned(),
+            },
+            rule: match limit.rule {
+                LimitRule::Simple => DecisionRule::Simple,
+                LimitRule::Guarded { multiple } => DecisionRule::Guarded { multiple },
+            },
+            limit: Amount { value: limit.value, unit: limit.unit },
+            limit_source: limit.source,
             probability_of_conformity: probability(verdict.probability_of_conformity)?,
             result: match verdict.outcome {
                 Outcome::Conforms => DecisionResult::Conforms,
@@ -195,6 +214,43 @@ impl Site<'_> {
                 Outcome::Inconclusive => DecisionResult::Inconclusive,
             },
         }))
+    }
+
+    /// The best grade that the result reaches.
+    fn grade(&self, direct: &Uncertain, total: &Uncertain) -> Result<Option<Grade>, FootprintError> {
+        let (Some(rules), Some(limit)) = (self.category_rules, self.limit()) else { return Ok(None) };
+        for grade in &rules.grades {
+            let verdict = self.decide(&limit, &grade.at_most, direct, total)?;
+            if verdict.outcome == Outcome::Conforms {
+                return Ok(Some(Grade {
+                    name: grade.name.clone(),
+                    limit: Amount { value: grade.at_most.clone(), unit: limit.unit },
+                    probability_of_conformity: probability(verdict.probability_of_conformity)?,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A result against a bound in the unit and by the rule of a limit.
+    fn decide(
+        &self,
+        limit: &record::plant::Limit,
+        bound: &Decimal,
+        direct: &Uncertain,
+        total: &Uncertain,
+    ) -> Result<uncertainty::Verdict, FootprintError> {
+        let value = match limit.result {
+            LimitFor::Direct => direct,
+            LimitFor::Total => total,
+        };
+        let bound = self.method.gwp_set.read::<Co2ePerMass>(bound, limit.unit);
+        let bound = bound.map_err(|source| FootprintError::Quantity { path: "limit".to_owned(), source })?;
+        let rule = match &limit.rule {
+            LimitRule::Simple => uncertainty::DecisionRule::Simple,
+            LimitRule::Guarded { multiple } => uncertainty::DecisionRule::Guarded { multiple: multiple.to_f64() },
+        };
+        Ok(decide(value, Limit::Upper(bound.base()), rule))
     }
 
     fn budget(&self, Results { direct, indirect, total }: &Results) -> Result<Vec<BudgetRow>, FootprintError> {

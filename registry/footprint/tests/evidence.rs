@@ -44,7 +44,7 @@ fn cement_from_evidence_to_every_digit() {
     assert_eq!(statement.indirect.value.as_str(), PUBLISHED_INDIRECT);
     assert_eq!(statement.total.value.as_str(), "0.9074574910358565");
     assert_eq!(statement.quality.gap_share.as_str(), "0");
-    assert_eq!(statement.quality.calibration_coverage_share.as_str(), "1");
+    assert_eq!(statement.quality.calibration_coverage_share.as_ref().map(|share| share.as_str()), Some("1"));
     assert_eq!(statement.quality.primary_data_share.as_str(), "1");
     assert_eq!(statement.inputs.evidence_root, evidence_root(&evidence));
     let relative = statement.total.standard_uncertainty.to_f64() / statement.total.value.to_f64();
@@ -108,7 +108,7 @@ fn gaps_and_lapsed_calibrations_are_seen() {
     let marked = compute(&plant, &evidence).unwrap();
     assert!(marked.indirect.value.to_f64() < good.indirect.value.to_f64());
     assert!((marked.quality.gap_share.to_f64() - 365.0 / 35_040.0).abs() < 1e-15);
-    assert!(marked.quality.calibration_coverage_share.to_f64() < 1.0);
+    assert!(marked.quality.calibration_coverage_share.as_ref().unwrap().to_f64() < 1.0);
     assert!(marked.indirect.standard_uncertainty.to_f64() > good.indirect.standard_uncertainty.to_f64());
     for kind in ["gap/", "maximum-permissible-error/"] {
         assert!(marked.budget.iter().any(|row| row.source.starts_with(kind)), "{kind}");

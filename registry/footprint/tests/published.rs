@@ -38,7 +38,7 @@ fn a_statement_is_its_bytes() {
     assert!(matches!(FootprintStatement::from_bytes(spaced.as_bytes()), Err(StatementError::NotCanonical { .. })));
     let unknown = text.replacen("{\"format\"", "{\"extra\":1,\"format\"", 1);
     assert!(matches!(FootprintStatement::from_bytes(unknown.as_bytes()), Err(StatementError::Schema { .. })));
-    let other = text.replacen("touchstone-footprint-3", "touchstone-footprint-2", 1);
+    let other = text.replacen("touchstone-footprint-4", "touchstone-footprint-3", 1);
     assert!(matches!(FootprintStatement::from_bytes(other.as_bytes()), Err(StatementError::Format { .. })));
 }
 

@@ -253,7 +253,11 @@ impl Measurement {
             goods_from: statement.period.start,
             goods_until,
             gap_share: quality.gap_share.to_string(),
-            calibration_coverage: quality.calibration_coverage_share.to_string(),
+            // Where nothing is metered, nothing rests on a calibration.
+            calibration_coverage: quality
+                .calibration_coverage_share
+                .as_ref()
+                .map_or("0".to_owned(), ToString::to_string),
             primary_data_share: quality.primary_data_share.to_string(),
             gwp_set: statement.method.gwp_set.clone(),
             factor_set: statement.method.factor_set.clone(),

@@ -51,6 +51,8 @@ pub struct MethodStatement {
     pub version: String,
     /// Scheme, by URI.
     pub scheme: String,
+    /// Method that product-category rules narrow; absent where this is a method itself.
+    pub narrows: Option<EditionReference>,
     /// Set of global warming potentials, with the digest of its table.
     pub gwp_set: EditionReference,
     /// Sets of factors that it allows, in order of id.
@@ -96,6 +98,12 @@ impl MethodStatement {
         edition_id("method", &read.method)?;
         text("version", &read.version)?;
         uri("scheme", &read.scheme)?;
+        if let Some(method) = &read.narrows {
+            reference("narrows", method)?;
+            if method.id == read.method {
+                return Err(PayloadError::rule("narrows", "rules do not narrow themselves"));
+            }
+        }
         file(&read.file)?;
         reference("gwpSet", &read.gwp_set)?;
         if read.factor_sets.len() > MAX_SETS {

@@ -4,6 +4,7 @@
 use quantity::{Decimal, Rounding, Unit};
 use serde::{Deserialize, Serialize};
 
+pub use crate::edition::EditionReference;
 use crate::evidence::first_difference;
 use crate::instrument::{Period, Sha256};
 use crate::rating::{PactRatings, PefRatings};
@@ -12,7 +13,7 @@ use crate::rating::{PactRatings, PefRatings};
 pub const MAX_BYTES: usize = 4 << 20;
 
 /// Value of the `format` member.
-pub const FORMAT: &str = "touchstone-footprint-3";
+pub const FORMAT: &str = "touchstone-footprint-4";
 
 /// What a product's footprint is, by which rules, and on what it rests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub struct FootprintStatement {
     pub format: String,
     /// Rules it was computed by.
     pub method: MethodReference,
+    /// Product-category rules that narrowed the method.
+    pub product_category_rules: Option<EditionReference>,
     /// Product.
     pub product: ProductReference,
     /// Resource name of the site.
@@ -50,6 +53,8 @@ pub struct FootprintStatement {
     pub quality: DataQuality,
     /// Decision against a limit, where the plant file states one.
     pub decision: Option<Decision>,
+    /// Best grade of the product-category rules that the result reaches.
+    pub grade: Option<Grade>,
     /// Digests of the inputs.
     pub inputs: InputDigests,
     /// Rounding rule, applied once to each number here.
@@ -194,8 +199,8 @@ pub struct DataQuality {
     /// Share of the metered time of the period that has no reading; 0 where nothing is metered.
     pub gap_share: Decimal,
     /// Share of the metered and weighed quantities that lie under a valid calibration, each weighted by the emissions
-    /// that rest on it (production by all of them); 1 where nothing is metered.
-    pub calibration_coverage_share: Decimal,
+    /// that rest on it (production by all of them); absent where nothing is metered.
+    pub calibration_coverage_share: Option<Decimal>,
     /// Share of the total whose activity rests on evidence, or on a stated figure marked as measured.
     pub primary_data_share: Decimal,
     /// Share of the direct emissions that rests on default values.
@@ -248,6 +253,18 @@ pub struct Decision {
     pub probability_of_conformity: Decimal,
     /// Result.
     pub result: DecisionResult,
+}
+
+/// A grade of product-category rules that a result reaches, decided by the rule of their limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Grade {
+    /// Its name.
+    pub name: String,
+    /// Its bound.
+    pub limit: Amount,
+    /// Probability that the true value lies within the bound.
+    pub probability_of_conformity: Decimal,
 }
 
 /// Digests of everything a statement was computed from.

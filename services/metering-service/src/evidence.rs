@@ -36,16 +36,39 @@ fn was_known(time: &Option<prost_types::Timestamp>, known_at: i64) -> bool {
     time.as_ref().is_none_or(|time| time.seconds <= known_at)
 }
 
-/// The records of a collection that were known at a time and had not been corrected by then.
-macro_rules! in_force {
-    ($self:ident, $collection:expr, $message:ty, $what:literal, $bound:expr, $known_at:ident) => {{
-        let mut found: Vec<$message> =
-            $self.resources.all(&$collection, $bound).await?.ok_or_else(|| too_large($what))?;
-        found.retain(|record| was_known(&record.create_time, $known_at));
-        let corrected: BTreeSet<String> = found.iter().map(|record| record.corrects.clone()).collect();
-        found.retain(|record| !corrected.contains(last(&record.name)));
-        found
-    }};
+/// A record that another one may correct.
+trait Correctable {
+    fn name(&self) -> &str;
+    fn corrects(&self) -> &str;
+    fn created(&self) -> &Option<prost_types::Timestamp>;
+}
+
+macro_rules! correctable {
+    ($($message:ident),*) => {
+        $(impl Correctable for wire::$message {
+            fn name(&self) -> &str {
+                &self.name
+            }
+
+            fn corrects(&self) -> &str {
+                &self.corrects
+            }
+
+            fn created(&self) -> &Option<prost_types::Timestamp> {
+                &self.create_time
+            }
+        })*
+    };
+}
+
+correctable!(WeighbridgeRecord, StockRecord, LaboratoryAnalysis, GasConversion);
+
+/// The records that were known at a time and had not been corrected by then.
+fn in_force<R: Correctable>(mut found: Vec<R>, known_at: i64) -> Vec<R> {
+    found.retain(|record| was_known(record.created(), known_at));
+    let corrected: BTreeSet<String> = found.iter().map(|record| record.corrects().to_owned()).collect();
+    found.retain(|record| !corrected.contains(last(record.name())));
+    found
 }
 
 impl MeteringService {
@@ -75,7 +98,7 @@ impl MeteringService {
         }
         if only.is_none() {
             let of = format!("{site}/weighbridgeRecords");
-            for stored in in_force!(self, of, wire::WeighbridgeRecord, "weighbridge records", MAX_RECORDS, known_at) {
+            for stored in self.records::<wire::WeighbridgeRecord>(&of, "weighbridge records", known_at).await? {
                 let record = words::weighbridge_record(&mut fields, "record", last(&stored.name), &stored);
                 let record = record.ok_or_else(damaged)?;
                 if period.contains(record.time) {
@@ -83,7 +106,7 @@ impl MeteringService {
                 }
             }
             let of = format!("{site}/stockRecords");
-            for stored in in_force!(self, of, wire::StockRecord, "stock records", MAX_RECORDS, known_at) {
+            for stored in self.records::<wire::StockRecord>(&of, "stock records", known_at).await? {
                 let record = words::stock_record(&mut fields, "record", last(&stored.name), &stored);
                 let record = record.ok_or_else(damaged)?;
                 if period.contains(record.time) || record.time == period.end {
@@ -91,7 +114,7 @@ impl MeteringService {
                 }
             }
             let of = format!("{site}/laboratoryAnalyses");
-            for stored in in_force!(self, of, wire::LaboratoryAnalysis, "laboratory analyses", MAX_RECORDS, known_at) {
+            for stored in self.records::<wire::LaboratoryAnalysis>(&of, "laboratory analyses", known_at).await? {
                 let record = words::laboratory_analysis(&mut fields, "record", last(&stored.name), &stored);
                 let record = record.ok_or_else(damaged)?;
                 if period.contains(record.time) {
@@ -106,6 +129,17 @@ impl MeteringService {
         Ok(evidence)
     }
 
+    /// The records of a collection that were in force at a time.
+    async fn records<R: prost::Message + Default + Correctable>(
+        &self,
+        collection: &str,
+        what: &str,
+        known_at: i64,
+    ) -> Result<Vec<R>, Refusal> {
+        let found = self.resources.all(collection, MAX_RECORDS).await?;
+        Ok(in_force(found.ok_or_else(|| too_large(what))?, known_at))
+    }
+
     /// An instrument with its calibrations, inspections and gas conversions, and no readings.
     pub(crate) async fn instrument_evidence(
         &self,
@@ -114,22 +148,19 @@ impl MeteringService {
     ) -> Result<InstrumentEvidence, Refusal> {
         let mut fields = Fields::new();
         let instrument = words::instrument(&mut fields, "instrument", &stored.name, stored).ok_or_else(damaged)?;
-        let of = format!("{}/calibrations", stored.name);
-        let calibrations = self.resources.all::<wire::Calibration>(&of, MAX_INSTRUMENTS).await?;
-        let calibrations = calibrations.ok_or_else(|| too_large("calibrations"))?;
+        let below = self.resources.below(&stored.name, MAX_INSTRUMENTS).await?;
+        let below = below.ok_or_else(|| too_large("records of one instrument"))?;
+        let calibrations = below.of::<wire::Calibration>("calibrations")?;
         let calibrations = calibrations.iter().filter(|stored| was_known(&stored.create_time, known_at));
         let calibrations = calibrations
             .map(|stored| words::calibration(&mut fields, "calibration", stored).ok_or_else(damaged))
             .collect::<Result<Vec<_>, _>>()?;
-        let of = format!("{}/inspections", stored.name);
-        let inspections = self.resources.all::<wire::Inspection>(&of, MAX_INSTRUMENTS).await?;
-        let inspections = inspections.ok_or_else(|| too_large("inspections"))?;
+        let inspections = below.of::<wire::Inspection>("inspections")?;
         let inspections = inspections.iter().filter(|stored| was_known(&stored.create_time, known_at));
         let inspections = inspections
             .map(|stored| words::inspection(&mut fields, "inspection", last(&stored.name), stored).ok_or_else(damaged))
             .collect::<Result<Vec<_>, _>>()?;
-        let of = format!("{}/gasConversions", stored.name);
-        let gas_conversions = in_force!(self, of, wire::GasConversion, "gas conversions", MAX_INSTRUMENTS, known_at)
+        let gas_conversions = in_force(below.of::<wire::GasConversion>("gasConversions")?, known_at)
             .iter()
             .map(|stored| {
                 words::gas_conversion(&mut fields, "conversion", last(&stored.name), stored).ok_or_else(damaged)

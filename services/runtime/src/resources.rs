@@ -42,6 +42,30 @@ pub struct Change<'a, Q> {
     pub request: &'a Q,
 }
 
+/// The collections right below one resource, read at once.
+pub struct Below {
+    domain: &'static str,
+    /// Name below the resource (`collection/id`) and stored bytes, in order of name.
+    rows: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Below {
+    /// The resources of one of the collections, in order of name.
+    ///
+    /// # Errors
+    /// `INTERNAL` when one cannot be read.
+    pub fn of<R: Message + Default>(&self, collection: &str) -> Result<Vec<R>, Refusal> {
+        let is_of =
+            |name: &[u8]| name.strip_prefix(collection.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'/'));
+        let rows = self.rows.iter().filter(|(name, _)| is_of(name));
+        rows.map(|(_, row)| decode(self.domain, row)).collect()
+    }
+}
+
+fn decode<R: Message + Default>(domain: &'static str, row: &[u8]) -> Result<R, Refusal> {
+    R::decode(row).map_err(|_| Refusal::internal(domain, "a resource cannot be read"))
+}
+
 impl Resources {
     /// The resources in `store`, with refusals of `domain`.
     pub fn new(store: Arc<dyn RegistryStore>, domain: &'static str) -> Self {
@@ -146,7 +170,7 @@ impl Resources {
     pub async fn find<R: Message + Default>(&self, resource: &str) -> Result<Option<R>, Refusal> {
         let part = self.part(self.organization(resource)?)?;
         let row = self.store.get(&part, Namespace::Resource, &keys::resource(resource)).await;
-        row.map_err(|e| Refusal::store(self.domain, &e))?.map(|row| self.decode(&row)).transpose()
+        row.map_err(|e| Refusal::store(self.domain, &e))?.map(|row| decode(self.domain, &row)).transpose()
     }
 
     /// A resource that must be there.
@@ -155,10 +179,6 @@ impl Resources {
     /// `NOT_FOUND`, or those of the store.
     pub async fn get<R: Message + Default>(&self, kind: &'static str, resource: &str) -> Result<R, Refusal> {
         self.find(resource).await?.ok_or_else(|| Refusal::not_found(self.domain, kind, resource))
-    }
-
-    fn decode<R: Message + Default>(&self, row: &[u8]) -> Result<R, Refusal> {
-        R::decode(row).map_err(|_| Refusal::internal(self.domain, "a resource cannot be read"))
     }
 
     /// A page of the collection `collection` (for example `organizations/o/sites`), in order of name.
@@ -196,7 +216,7 @@ impl Resources {
             .scan(&part, Namespace::Resource, range, limit, Direction::Forward)
             .await
             .map_err(|e| Refusal::store(self.domain, &e))?;
-        let found = rows.rows.iter().map(|(_, row)| self.decode(row)).collect::<Result<Vec<R>, _>>()?;
+        let found = rows.rows.iter().map(|(_, row)| decode(self.domain, row)).collect::<Result<Vec<R>, _>>()?;
         let next = rows
             .resume
             .map_or(String::new(), |key| format!("{seal}.{}", String::from_utf8_lossy(&key[prefix.len()..])));
@@ -219,6 +239,31 @@ impl Resources {
                 return Ok(Some(all));
             }
             token = next;
+        }
+    }
+
+    /// Everything in the collections right below `resource`, in one pass over adjacent rows. `None` when there is more
+    /// than `bound`.
+    ///
+    /// # Errors
+    /// A name that is none, or those of the store.
+    pub async fn below(&self, resource: &str, bound: usize) -> Result<Option<Below>, Refusal> {
+        let part = self.part(self.organization(resource)?)?;
+        let first = keys::resource(&format!("{resource}/x/x"));
+        let prefix = &first[..first.len() - "x/x".len()];
+        let (mut start, end, mut rows) = (prefix.to_vec(), keys::after_prefix(prefix), Vec::new());
+        loop {
+            let range = start..end.clone();
+            let page = self.store.scan(&part, Namespace::Resource, range, PAGE.1, Direction::Forward).await;
+            let page = page.map_err(|e| Refusal::store(self.domain, &e))?;
+            rows.extend(page.rows.into_iter().map(|(key, row)| (key[prefix.len()..].to_vec(), row)));
+            if rows.len() > bound {
+                return Ok(None);
+            }
+            match page.resume {
+                Some(next) => start = next,
+                None => return Ok(Some(Below { domain: self.domain, rows })),
+            }
         }
     }
 }

@@ -38,6 +38,9 @@ pub(crate) struct SourcesArgs {
     /// Table of default values (CSV) for precursors that take one.
     #[arg(long, value_name = "FILE")]
     pub(crate) defaults: Option<PathBuf>,
+    /// Product-category rules (TOML) that the plant file names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -176,6 +176,15 @@ fn print(out: &mut dyn Write, statement: &FootprintStatement) -> Result<()> {
         let percent = short(decision.probability_of_conformity.to_f64() * 100.0, 4);
         row(out, "Decision", &format!("{words}; {limit}; probability of conformity {percent} %"))?;
     }
+    if let Some(rules) = &statement.product_category_rules {
+        row(out, "Rules", &format!("{} {}, SHA-256 {}", clean(&rules.id), clean(&rules.version), rules.digest))?;
+        let grade = statement.grade.as_ref().map_or("none reached".to_owned(), |grade| {
+            let percent = short(grade.probability_of_conformity.to_f64() * 100.0, 4);
+            let (name, bound) = (clean(&grade.name), &grade.limit);
+            format!("{name}; at most {} {}; probability of conformity {percent} %", bound.value, bound.unit)
+        });
+        row(out, "Grade", &grade)?;
+    }
     let bars = bars(statement, MOST_BARS);
     writeln!(out, "\n  What it is made of, in {}", statement.total.unit)?;
     let largest = bars.iter().fold(0.0_f64, |most, part| most.max(part.value.abs()));
@@ -213,7 +222,10 @@ fn print(out: &mut dyn Write, statement: &FootprintStatement) -> Result<()> {
     writeln!(out)?;
     row(out, "Primary data", &percent(&quality.primary_data_share))?;
     row(out, "Defaults", &format!("{} of direct emissions", percent(&quality.default_value_share)))?;
-    row(out, "Calibrated", &format!("{} of what is metered", percent(&quality.calibration_coverage_share)))?;
+    let calibrated = quality.calibration_coverage_share.as_ref();
+    let calibrated =
+        calibrated.map_or("nothing is metered".to_owned(), |share| format!("{} of what is metered", percent(share)));
+    row(out, "Calibrated", &calibrated)?;
     if let Some(pact) = &quality.pact {
         let words = format!(
             "technology {}, geography {}, time {} (1 good to 3 poor; {} % of the total rated)",

@@ -245,7 +245,7 @@ pub struct CutOff {
 }
 
 /// Whether one of these begins the code.
-pub(super) fn begins(beginnings: &[String], code: &str) -> bool {
+pub(crate) fn begins(beginnings: &[String], code: &str) -> bool {
     beginnings.iter().any(|beginning| code.starts_with(beginning.as_str()))
 }
 
@@ -360,7 +360,7 @@ impl Method {
     }
 }
 
-fn positive(value: &Decimal) -> bool {
+pub(crate) fn positive(value: &Decimal) -> bool {
     !value.is_negative() && !value.is_zero()
 }
 
@@ -370,7 +370,7 @@ fn check_share(found: &mut Vec<String>, key: &str, share: &Decimal) {
     }
 }
 
-fn check_codes(found: &mut Vec<String>, key: &str, codes: &[String]) {
+pub(crate) fn check_codes(found: &mut Vec<String>, key: &str, codes: &[String]) {
     for code in codes.iter().filter(|code| !(2..=8).contains(&code.len()) || !code.bytes().all(|b| b.is_ascii_digit()))
     {
         found.push(format!("{key}: {code:?} is not a CN code or its beginning: 2 to 8 digits"));

@@ -34,6 +34,8 @@ pub struct Plant {
     pub digest: Sha256,
     /// Method and version the plant is computed by, for example `cbam-transitional-2023-1773`.
     pub method: String,
+    /// Product-category rules that narrow the method, by id; whoever computes gives their file.
+    pub product_category_rules: Option<String>,
     /// Resource name of the site.
     pub site: String,
     /// Name of the site for people.

@@ -27,9 +27,21 @@ impl Reader<'_> {
     pub(super) fn plant(&mut self, root: &Table) -> Option<Plant> {
         self.close(
             root,
-            &["method", "site", "period", "stream", "process", "exchange", "precursor", "product", "limit"],
+            &[
+                "method",
+                "product_category_rules",
+                "site",
+                "period",
+                "stream",
+                "process",
+                "exchange",
+                "precursor",
+                "product",
+                "limit",
+            ],
         );
         let method = self.string(root, "method");
+        let product_category_rules = self.optional_string(root, "product_category_rules");
         let site = self.table(root, "site").and_then(|table| {
             self.close(&table, &["name", "title", "region", "salt"]);
             let name = self.string(&table, "name");
@@ -55,6 +67,7 @@ impl Reader<'_> {
         let plant = Plant {
             digest: Sha256::of(self.text.as_bytes()),
             method: method?,
+            product_category_rules,
             site,
             site_title,
             region,

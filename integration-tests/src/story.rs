@@ -339,7 +339,7 @@ pub async fn compute(
         plant_toml: plant_toml.into(),
         request_id: new_request_id(),
         product: String::new(),
-        supplier_statements: Vec::new(),
+        ..Default::default()
     };
     let made = client.footprint().compute_footprint(request).await.map_err(ClientError::from)?.into_inner();
     let statement = FootprintStatement::from_bytes(&made.statement).map_err(|e| WorldError(e.to_string()))?;
@@ -387,12 +387,12 @@ pub async fn recompute(client: &Client, application: &str) -> Result<Recomputed,
     let request = certification::StreamApplicationEvidenceRequest { name: application.into() };
     let mut pieces =
         client.certification().stream_application_evidence(request).await.map_err(ClientError::from)?.into_inner();
-    let mut files: BTreeMap<i32, Vec<u8>> = BTreeMap::new();
+    let mut files: BTreeMap<(i32, u32), Vec<u8>> = BTreeMap::new();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(ClientError::from)?;
-        files.entry(piece.file).or_default().extend(piece.data);
+        files.entry((piece.file, piece.number)).or_default().extend(piece.data);
     }
-    let mut file = |file: certification::EvidenceFile| files.remove(&(file as i32)).unwrap_or_default();
+    let mut file = |file: certification::EvidenceFile| files.remove(&(file as i32, 0)).unwrap_or_default();
     let plant_toml = file(certification::EvidenceFile::Plant);
     let statement =
         FootprintStatement::from_bytes(&file(certification::EvidenceFile::Statement)).map_err(|e| wrong(&e))?;
@@ -400,7 +400,17 @@ pub async fn recompute(client: &Client, application: &str) -> Result<Recomputed,
     let evidence_bytes = evidence.len();
     let evidence = Evidence::from_bytes(&evidence).map_err(|e| wrong(&e))?;
     let plant = Plant::from_bytes(&plant_toml).map_err(|e| wrong(&e))?;
-    let sources = ::footprint::Sources::new(&evidence);
+    let mut sources = ::footprint::Sources::new(&evidence);
+    let rules = file(certification::EvidenceFile::ProductCategoryRules);
+    if !rules.is_empty() {
+        sources.category_rules = Some(::footprint::ProductCategoryRules::read(&rules).map_err(|e| wrong(&e))?);
+    }
+    // What is left are suppliers' files: certificates are a matter of the reviewer's own trust.
+    for ((kind, _), bytes) in files {
+        if kind == certification::EvidenceFile::SupplierStatement as i32 {
+            sources = sources.with_supplier(FootprintStatement::from_bytes(&bytes).map_err(|e| wrong(&e))?);
+        }
+    }
     ::footprint::recompute(&statement, &plant, &sources).map_err(|e| wrong(&e))?;
     let again = ::footprint::compute_product(&plant, &sources, &statement.product.name).map_err(|e| wrong(&e))?;
     Ok(Recomputed { plant_toml, digest: again.digest().0, statement, evidence_bytes })

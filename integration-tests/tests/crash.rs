@@ -436,9 +436,8 @@ fn dependents(trial: &Trial) -> Vec<Dependent> {
                     parent: format!("organizations/{organization}/sites/{site}"),
                     footprint_id: id,
                     plant_toml: plant.clone(),
-                    product: String::new(),
-                    supplier_statements: Vec::new(),
                     request_id: new_request_id(),
+                    ..Default::default()
                 };
                 runtime.block_on(async { Ok(client.footprint().compute_footprint(request).await.map(drop)?) })
             }),

@@ -15,8 +15,7 @@ use record::evidence::Evidence;
 use record::footprint::FootprintStatement;
 use record::instrument::Sha256;
 use record::plant::Plant;
-use record::statement::{Content, SignedStatement};
-use verify::{Bundle, Check, FactState, Question, Trust};
+use verify::{NotInForce, Trust, certificate_in_force};
 
 use crate::args::{ComputeArgs, ExplainArgs, FootprintsCommand, RecomputeArgs, SourcesArgs};
 use crate::error::Error;
@@ -154,30 +153,12 @@ fn sources<'a>(args: &SourcesArgs, evidence: &'a Evidence, now: Timestamp) -> Re
     Ok(sources)
 }
 
-/// What a buyer needs to know of a certificate: that it is genuine, in the log, of an accredited body and in force. What an
-/// arrangement asks is a matter of the importing country.
-const NEEDED: [Check; 5] = [Check::Signature, Check::Log, Check::SignerKey, Check::Accreditation, Check::State];
-
 /// A supplier's certificate, verified offline as of now.
 fn certified(path: &Path, trust: &Trust, now: Timestamp) -> Result<Certified, Error> {
     let bytes = files::read("certificate", path, verify::bundle::MAX_BYTES as u64)?;
-    let verdict = verify::judge_file(&bytes, trust, &Question { as_of: now, now, production: None });
-    let refused = |problem: String| Error::SupplierCertificate { path: path.to_owned(), problem };
-    let fact = |check| verdict.facts.iter().find(|fact| fact.check == check);
-    for check in NEEDED {
-        let fact = fact(check).ok_or_else(|| refused(format!("{check:?} was not checked")))?;
-        if fact.state != FactState::Established {
-            let remedies = verdict.reasons.iter().map(|reason| reason.remedy.as_str()).collect::<Vec<_>>().join(" ");
-            return Err(refused(format!("{}. {remedies}", fact.detail)));
-        }
-    }
-    let bundle = Bundle::from_bytes(&bytes).map_err(|error| refused(error.to_string()))?;
-    let entry = &bundle.certificate.entry;
-    let statement = SignedStatement::from_entry(entry).map_err(|error| refused(error.to_string()))?;
-    match statement.into_content().2 {
-        Content::Certificate(certificate) => Ok(Certified { certificate: *certificate, digest: Sha256::of(entry) }),
-        _ => Err(refused("it is no certificate".to_owned())),
-    }
+    let refused = |error: NotInForce| Error::SupplierCertificate { path: path.to_owned(), problem: error.problem };
+    let (certificate, digest) = certificate_in_force(&bytes, trust, now).map_err(refused)?;
+    Ok(Certified { certificate, digest: Sha256(digest.0) })
 }
 
 /// The file of this digest in the folder of a statement.

@@ -416,8 +416,7 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
                 footprint_id: "another".into(),
                 plant_toml: told.plant_toml.clone(),
                 request_id: id(),
-                product: String::new(),
-                supplier_statements: Vec::new(),
+                ..Default::default()
             }
             .encode_to_vec(),
         ),
@@ -478,8 +477,7 @@ async fn what_belongs_to_one_organization_is_closed_to_others() {
         footprint_id: "stolen".into(),
         plant_toml: plant,
         request_id: id(),
-        product: String::new(),
-        supplier_statements: Vec::new(),
+        ..Default::default()
     };
     let refused = refused_call(&rival, &format!("{prints}/ComputeFootprint"), &request).await;
     assert_eq!(refused.fields, ["plant_toml"]);

@@ -422,8 +422,7 @@ async fn unknown_names_are_not_found() {
                 footprint_id: "year".into(),
                 plant_toml: cement::plant_toml(ORGANIZATION, SITE_ID),
                 request_id: new_request_id(),
-                product: String::new(),
-                supplier_statements: Vec::new(),
+                ..Default::default()
             }
             .encode_to_vec(),
         ),
@@ -645,8 +644,7 @@ async fn every_change_happens_once() {
         footprint_id: "once".into(),
         plant_toml: told.plant_toml.clone(),
         request_id: id(),
-        product: String::new(),
-        supplier_statements: Vec::new(),
+        ..Default::default()
     };
     once(c, &exporter, format!("{FOOTPRINT}/ComputeFootprint"), compute, |r| r.plant_toml.push('\n')).await;
     let found = exporter
@@ -777,8 +775,7 @@ async fn a_plant_file_is_told_every_problem_by_line() {
         footprint_id: "year".into(),
         plant_toml,
         request_id: new_request_id(),
-        product: String::new(),
-        supplier_statements: Vec::new(),
+        ..Default::default()
     };
     let bad = good
         .replacen("method = \"combustion\"", "method = \"guessing\"", 1)

@@ -18,7 +18,7 @@ use record::reading::ReadingBatch;
 use runtime::config::Service;
 use runtime::connect::Peer;
 use runtime::system_clock;
-use store::{Batch, Committed, Namespace, Part, RegistryStore, RocksStore, keys};
+use store::{Batch, Committed, MemoryBlobs, Namespace, Part, RegistryStore, RocksStore, keys};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tonic::transport::Endpoint;
@@ -174,8 +174,7 @@ async fn a_reading_without_calibration_and_class_has_no_uncertainty() {
         footprint_id: "hour".into(),
         plant_toml: plant,
         request_id: new_request_id(),
-        product: String::new(),
-        supplier_statements: Vec::new(),
+        ..Default::default()
     };
     let answer = client.footprint().compute_footprint(request).await;
     let refused = check(answer, "footprint", Code::FailedPrecondition, "CALIBRATION_MISSING");
@@ -214,8 +213,11 @@ async fn a_peer_that_is_away_is_named() {
     let store = Arc::new(RocksStore::open(folder.path()).expect("a store"));
     let prints = FootprintService::new(footprint_service::Config {
         store: store.clone(),
+        blobs: Arc::new(MemoryBlobs::new()),
         clock: system_clock(),
         metering: nobody(),
+        trust: None,
+        default_values: None,
     });
     let certifies = CertificationService::new(certification_service::Config {
         store,
@@ -239,8 +241,7 @@ async fn a_peer_that_is_away_is_named() {
         footprint_id: "year".into(),
         plant_toml: cement::plant_toml(ORGANIZATION, SITE_ID),
         request_id: new_request_id(),
-        product: String::new(),
-        supplier_statements: Vec::new(),
+        ..Default::default()
     };
     let apply = certification::CreateApplicationRequest {
         parent: format!("organizations/{ORGANIZATION}"),

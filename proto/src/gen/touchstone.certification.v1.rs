@@ -178,6 +178,9 @@ pub struct StreamApplicationEvidenceResponse {
     /// Its next bytes.
     #[prost(bytes = "vec", tag = "2")]
     pub data: ::prost::alloc::vec::Vec<u8>,
+    /// Which of several files of this kind, from 0.
+    #[prost(uint32, tag = "3")]
+    pub number: u32,
 }
 /// Request of ReviewApplication.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -239,6 +242,12 @@ pub enum EvidenceFile {
     Statement = 2,
     /// The evidence (JSON).
     Evidence = 3,
+    /// A supplier's footprint statement (JSON) that the plant file names by digest.
+    SupplierStatement = 4,
+    /// Bundle of a supplier's certificate (CBOR) that the plant file names by id. Verify it against a trust file of your own.
+    SupplierCertificate = 5,
+    /// Product-category rules (TOML) that the plant file names by id.
+    ProductCategoryRules = 6,
 }
 impl EvidenceFile {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -251,6 +260,9 @@ impl EvidenceFile {
             Self::Plant => "EVIDENCE_FILE_PLANT",
             Self::Statement => "EVIDENCE_FILE_STATEMENT",
             Self::Evidence => "EVIDENCE_FILE_EVIDENCE",
+            Self::SupplierStatement => "EVIDENCE_FILE_SUPPLIER_STATEMENT",
+            Self::SupplierCertificate => "EVIDENCE_FILE_SUPPLIER_CERTIFICATE",
+            Self::ProductCategoryRules => "EVIDENCE_FILE_PRODUCT_CATEGORY_RULES",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -260,6 +272,9 @@ impl EvidenceFile {
             "EVIDENCE_FILE_PLANT" => Some(Self::Plant),
             "EVIDENCE_FILE_STATEMENT" => Some(Self::Statement),
             "EVIDENCE_FILE_EVIDENCE" => Some(Self::Evidence),
+            "EVIDENCE_FILE_SUPPLIER_STATEMENT" => Some(Self::SupplierStatement),
+            "EVIDENCE_FILE_SUPPLIER_CERTIFICATE" => Some(Self::SupplierCertificate),
+            "EVIDENCE_FILE_PRODUCT_CATEGORY_RULES" => Some(Self::ProductCategoryRules),
             _ => None,
         }
     }
@@ -440,7 +455,7 @@ pub mod certification_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Returns everything the body needs to recompute: evidence, plant file, statement.
+        /// Returns everything the body needs to recompute: evidence, plant file, statement, and what suppliers sent.
         pub async fn stream_application_evidence(
             &mut self,
             request: impl tonic::IntoRequest<super::StreamApplicationEvidenceRequest>,
@@ -595,7 +610,7 @@ pub mod certification_service_server {
             >
             + std::marker::Send
             + 'static;
-        /// Returns everything the body needs to recompute: evidence, plant file, statement.
+        /// Returns everything the body needs to recompute: evidence, plant file, statement, and what suppliers sent.
         async fn stream_application_evidence(
             &self,
             request: tonic::Request<super::StreamApplicationEvidenceRequest>,

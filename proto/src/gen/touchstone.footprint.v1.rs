@@ -29,6 +29,12 @@ pub enum ErrorReason {
     CalibrationMissing = 13,
     /// A supplier's statement that the plant file names was not sent, or cannot be used here; the message says which and why. Send its exact bytes, or ask the supplier for another.
     SupplierStatementUnfit = 14,
+    /// A supplier's certificate that the plant file names was not sent, is not in force, or cannot be used here; the message says which and why. Send its bundle, or ask the supplier for another.
+    SupplierCertificateUnfit = 15,
+    /// Product-category rules that the plant file names were not sent, or the product does not meet them; the message says each point. Send their file, or mend the points.
+    CategoryRulesNotMet = 16,
+    /// A default value that the plant file asks for is not in the table of this installation, or it has none; the message says which. Name other goods or another country, or ask the operator for a table.
+    DefaultValueMissing = 17,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -50,6 +56,9 @@ impl ErrorReason {
             Self::EvidenceIncomplete => "ERROR_REASON_EVIDENCE_INCOMPLETE",
             Self::CalibrationMissing => "ERROR_REASON_CALIBRATION_MISSING",
             Self::SupplierStatementUnfit => "ERROR_REASON_SUPPLIER_STATEMENT_UNFIT",
+            Self::SupplierCertificateUnfit => "ERROR_REASON_SUPPLIER_CERTIFICATE_UNFIT",
+            Self::CategoryRulesNotMet => "ERROR_REASON_CATEGORY_RULES_NOT_MET",
+            Self::DefaultValueMissing => "ERROR_REASON_DEFAULT_VALUE_MISSING",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -68,6 +77,11 @@ impl ErrorReason {
             "ERROR_REASON_EVIDENCE_INCOMPLETE" => Some(Self::EvidenceIncomplete),
             "ERROR_REASON_CALIBRATION_MISSING" => Some(Self::CalibrationMissing),
             "ERROR_REASON_SUPPLIER_STATEMENT_UNFIT" => Some(Self::SupplierStatementUnfit),
+            "ERROR_REASON_SUPPLIER_CERTIFICATE_UNFIT" => {
+                Some(Self::SupplierCertificateUnfit)
+            }
+            "ERROR_REASON_CATEGORY_RULES_NOT_MET" => Some(Self::CategoryRulesNotMet),
+            "ERROR_REASON_DEFAULT_VALUE_MISSING" => Some(Self::DefaultValueMissing),
             _ => None,
         }
     }
@@ -78,7 +92,7 @@ pub struct Footprint {
     /// organizations/{organization}/sites/{site}/footprints/{footprint}
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// The plant file, exactly as it was computed from.
+    /// The plant file, exactly as it was computed from. ListFootprints leaves it out, as all that is kept in exact bytes.
     #[prost(string, tag = "2")]
     pub plant_toml: ::prost::alloc::string::String,
     /// Reporting period, from the plant file.
@@ -114,6 +128,12 @@ pub struct Footprint {
     /// Suppliers' statements it was computed from, exact bytes.
     #[prost(bytes = "vec", repeated, tag = "13")]
     pub supplier_statements: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Bundles of suppliers' certificates it was computed from, exact bytes.
+    #[prost(bytes = "vec", repeated, tag = "14")]
+    pub supplier_certificates: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Product-category rules it was computed by, exactly as given; empty where the plant file names none.
+    #[prost(string, tag = "15")]
+    pub product_category_rules_toml: ::prost::alloc::string::String,
 }
 /// Request of ComputeFootprint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -136,6 +156,12 @@ pub struct ComputeFootprintRequest {
     /// Suppliers' statements that the plant file names by digest, exact bytes, at most 100. Their uncertainty by source goes into this one's.
     #[prost(bytes = "vec", repeated, tag = "6")]
     pub supplier_statements: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Bundles of suppliers' certificates that the plant file names by id, exact bytes, at most 20. Each is verified first, as of now, against the trust file of the installation.
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub supplier_certificates: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Product-category rules (TOML) that the plant file names by id, at most 1 MiB.
+    #[prost(string, tag = "8")]
+    pub product_category_rules_toml: ::prost::alloc::string::String,
 }
 /// Request of GetFootprint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -347,7 +373,7 @@ pub mod footprint_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Lists the footprints of a site.
+        /// Lists the footprints of a site, without plant files, statements and what suppliers sent: GetFootprint has those.
         pub async fn list_footprints(
             &mut self,
             request: impl tonic::IntoRequest<super::ListFootprintsRequest>,
@@ -462,7 +488,7 @@ pub mod footprint_service_server {
             &self,
             request: tonic::Request<super::GetFootprintRequest>,
         ) -> std::result::Result<tonic::Response<super::Footprint>, tonic::Status>;
-        /// Lists the footprints of a site.
+        /// Lists the footprints of a site, without plant files, statements and what suppliers sent: GetFootprint has those.
         async fn list_footprints(
             &self,
             request: tonic::Request<super::ListFootprintsRequest>,

@@ -5,10 +5,12 @@
 pub mod audit;
 pub mod bundle;
 mod judge;
+mod supplier;
 pub mod trust;
 pub mod verdict;
 
 pub use bundle::{Bundle, BundleError};
 pub use judge::{Examined, Question, examine, examine_file, judge, judge_file};
+pub use supplier::{NotInForce, certificate_in_force};
 pub use trust::{Introduction, Trust, TrustError};
 pub use verdict::{Check, Code, Fact, FactState, Outcome, Reason, Verdict};

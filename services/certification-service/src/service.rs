@@ -272,18 +272,23 @@ impl Rpc for CertificationService {
         let evidence = evidence
             .map_err(|status| error::peer("metering", "evidence", &application.footprint, &status))?
             .into_inner();
-        let piece = |file: wire::EvidenceFile, data: Vec<u8>| {
-            Ok(wire::StreamApplicationEvidenceResponse { file: file.into(), data })
+        let piece = |file: wire::EvidenceFile, number: u32, data: Vec<u8>| {
+            Ok(wire::StreamApplicationEvidenceResponse { file: file.into(), data, number })
         };
         let mut first = Vec::new();
-        for (file, bytes) in [
-            (wire::EvidenceFile::Plant, footprint.plant_toml.into_bytes()),
-            (wire::EvidenceFile::Statement, footprint.statement),
+        for (file, contents) in [
+            (wire::EvidenceFile::Plant, vec![footprint.plant_toml.into_bytes()]),
+            (wire::EvidenceFile::Statement, vec![footprint.statement]),
+            (wire::EvidenceFile::SupplierStatement, footprint.supplier_statements),
+            (wire::EvidenceFile::SupplierCertificate, footprint.supplier_certificates),
+            (wire::EvidenceFile::ProductCategoryRules, vec![footprint.product_category_rules_toml.into_bytes()]),
         ] {
-            first.extend(bytes.chunks(PIECE).map(|data| piece(file, data.to_vec())));
+            for (number, bytes) in (0..).zip(contents) {
+                first.extend(bytes.chunks(PIECE).map(|data| piece(file, number, data.to_vec())));
+            }
         }
         let rest = evidence.map(move |message| match message {
-            Ok(message) => piece(wire::EvidenceFile::Evidence, message.data),
+            Ok(message) => piece(wire::EvidenceFile::Evidence, 0, message.data),
             Err(status) => Err(Refusal::peer(DOMAIN, "metering", &status).into()),
         });
         Ok(Response::new(Box::pin(tokio_stream::iter(first).chain(rest))))

@@ -34,6 +34,6 @@ pub fn footprint(
         statement_sha256: statement.digest().0.to_vec(),
         evidence_root: statement.inputs.evidence_root.0.to_vec(),
         create_time: Some(proto::timestamp(now)),
-        supplier_statements: Vec::new(),
+        ..Default::default()
     }
 }

@@ -55,6 +55,16 @@ pub fn compute(error: &FootprintError) -> Refusal {
         | FootprintError::Circular { precursor } => {
             precondition(ErrorReason::SupplierStatementUnfit).with("precursor", precursor)
         }
+        FootprintError::NoCertificate { precursor, .. } | FootprintError::CertificateUnfit { precursor, .. } => {
+            precondition(ErrorReason::SupplierCertificateUnfit).with("precursor", precursor)
+        }
+        FootprintError::DefaultValue { precursor, .. } => {
+            precondition(ErrorReason::DefaultValueMissing).with("precursor", precursor)
+        }
+        FootprintError::CategoryRulesMissing { .. } => precondition(ErrorReason::CategoryRulesNotMet),
+        FootprintError::CategoryRules { product, .. } => {
+            precondition(ErrorReason::CategoryRulesNotMet).with("product", product)
+        }
         _ => refuse(Code::InvalidArgument, ErrorReason::PlantFileInvalid, error.to_string()),
     }
 }

@@ -5,7 +5,10 @@
 pub mod config;
 mod convert;
 mod error;
+mod kept;
 mod service;
 
 pub use config::Config;
+pub use footprint::cbam::DefaultValues;
 pub use service::{FootprintService, ROWS};
+pub use verify::Trust;

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use footprint::Sources;
+use footprint::cbam::DefaultValues;
+use footprint::{Certified, ProductCategoryRules, Sources};
 use proto::fields::Fields;
 use proto::footprint as wire;
+use proto::footprint::ErrorReason as Reason;
 use proto::footprint::footprint_service_server::FootprintService as Rpc;
 use proto::metering::StreamEvidenceRequest;
 use proto::metering::metering_service_client::MeteringServiceClient;
 use record::evidence::{Evidence, MAX_BYTES};
 use record::footprint::FootprintStatement;
+use record::instrument::Sha256;
 use record::name;
 use record::plant::Plant;
 use runtime::access::{Row, Who};
@@ -18,13 +21,15 @@ use runtime::error::Finish;
 use runtime::once::{Begin, check_request_id};
 use runtime::resources::{Change, PageRequest};
 use runtime::{Caller, Clock, Refusal, Resources, Role};
-use store::{Batch, Committed, Namespace, Part, RegistryStore};
+use store::{Batch, BlobStore, Committed, Namespace, Part, RegistryStore};
 use tokio_stream::StreamExt;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
+use verify::{Trust, certificate_in_force};
 
 use crate::config::Config;
 use crate::convert;
 use crate::error::{self, DOMAIN};
+use crate::kept::{self, Kept};
 
 const READERS: Who = Who::Roles(&[Role::Exporter, Role::Service]);
 
@@ -39,6 +44,8 @@ pub const ROWS: &[Row] = &[
 
 /// Suppliers' statements in one request.
 const MAX_SUPPLIERS: usize = 100;
+/// Suppliers' certificates in one request.
+const MAX_CERTIFICATES: usize = 20;
 /// Digests in one question.
 const MAX_FOUND: usize = 1_000;
 
@@ -46,17 +53,41 @@ const MAX_FOUND: usize = 1_000;
 pub struct FootprintService {
     resources: Resources,
     store: Arc<dyn RegistryStore>,
+    blobs: Arc<dyn BlobStore>,
     clock: Clock,
     metering: MeteringServiceClient<Peer>,
+    trust: Option<Trust>,
+    default_values: Option<DefaultValues>,
+}
+
+/// What a caller sends beside the plant file, as it is read.
+struct Supplied {
+    statements: Vec<FootprintStatement>,
+    certificates: Vec<Vec<u8>>,
+    rules: Option<ProductCategoryRules>,
+}
+
+impl Supplied {
+    fn read(fields: &mut Fields, statements: &[Vec<u8>], certificates: &[Vec<u8>], rules: &str) -> Self {
+        if certificates.len() > MAX_CERTIFICATES {
+            let problem = format!("has {} bundles: at most {MAX_CERTIFICATES}", certificates.len());
+            fields.refuse("supplier_certificates", problem);
+        }
+        let rules = match rules {
+            "" => None,
+            text => fields.check("product_category_rules_toml", ProductCategoryRules::read(text.as_bytes())),
+        };
+        Supplied { statements: suppliers(fields, statements), certificates: certificates.to_vec(), rules }
+    }
 }
 
 fn digests() -> Result<Part, Refusal> {
     Part::index("footprint").ok_or_else(|| Refusal::internal(DOMAIN, "the index of digests has no part"))
 }
 
-/// Whether the budget of a footprint names a source.
-fn rests_on(footprint: &wire::Footprint, source: &str) -> bool {
-    FootprintStatement::from_bytes(&footprint.statement)
+/// Whether the budget of a statement names a source.
+fn rests_on(statement: &[u8], source: &str) -> bool {
+    FootprintStatement::from_bytes(statement)
         .is_ok_and(|statement| statement.budget.iter().any(|row| row.source == source))
 }
 
@@ -77,7 +108,10 @@ impl FootprintService {
         Self {
             resources: Resources::new(config.store.clone(), DOMAIN),
             store: config.store,
+            blobs: config.blobs,
             clock: config.clock,
+            trust: config.trust,
+            default_values: config.default_values,
             metering: MeteringServiceClient::new(config.metering)
                 .max_decoding_message_size(runtime::server::MAX_MESSAGE_BYTES),
         }
@@ -101,19 +135,36 @@ impl FootprintService {
         Evidence::from_bytes(&bytes).map_err(|e| Refusal::internal(DOMAIN, &format!("evidence: {e}")))
     }
 
-    async fn compute(
+    /// What a footprint is computed from, with suppliers' certificates verified as of `now`.
+    fn sources<'e>(
         &self,
-        plant: &Plant,
-        suppliers: Vec<FootprintStatement>,
-        product: &str,
-    ) -> Result<FootprintStatement, Refusal> {
-        let evidence = self.evidence(plant).await?;
-        let sources = suppliers.into_iter().fold(Sources::new(&evidence), Sources::with_supplier);
-        let computed = match (product, &plant.products[..]) {
-            ("", [only]) => footprint::compute_product(plant, &sources, &only.name),
-            (name, _) => footprint::compute_product(plant, &sources, name),
-        };
-        computed.map_err(|e| error::compute(&e))
+        evidence: &'e Evidence,
+        supplied: Supplied,
+        now: jiff::Timestamp,
+    ) -> Result<Sources<'e>, Refusal> {
+        let mut sources = supplied.statements.into_iter().fold(Sources::new(evidence), Sources::with_supplier);
+        sources.category_rules = supplied.rules;
+        sources.defaults = self.default_values.clone();
+        for (place, bundle) in supplied.certificates.iter().enumerate() {
+            let unfit = |problem: String| {
+                error::refuse(Code::FailedPrecondition, Reason::SupplierCertificateUnfit, problem)
+                    .with("field", format!("supplier_certificates[{place}]"))
+            };
+            let trust = self.trust.as_ref().ok_or_else(|| {
+                unfit(
+                    "this installation has no trust file to verify certificates against: ask its operator for one"
+                        .into(),
+                )
+            })?;
+            let (certificate, digest) =
+                certificate_in_force(bundle, trust, now).map_err(|error| unfit(error.to_string()))?;
+            sources = sources.with_certificate(Certified { certificate, digest: Sha256(digest.0) });
+        }
+        Ok(sources)
+    }
+
+    async fn held(&self, name: &str) -> Result<wire::Footprint, Refusal> {
+        kept::whole(self.resources.get("footprint", name).await?, self.blobs.as_ref()).await
     }
 
     fn own(&self, caller: &Caller, pattern: &'static str, field: &str, resource: &str) -> Result<(), Refusal> {
@@ -137,7 +188,9 @@ impl Rpc for FootprintService {
         let owner = fields.check("parent", name::parts(name::SITE, &request.parent)).map(|parts| parts[0]);
         fields.check("footprint_id", name::check_id(&request.footprint_id));
         fields.text("plant_toml", &request.plant_toml, record::plant::MAX_BYTES);
-        let suppliers = suppliers(&mut fields, &request.supplier_statements);
+        let wire::ComputeFootprintRequest { supplier_statements, supplier_certificates, .. } = &request;
+        let rules = &request.product_category_rules_toml;
+        let supplied = Supplied::read(&mut fields, supplier_statements, supplier_certificates, rules);
         fields.finish(DOMAIN)?;
         self.resources.own(&caller, owner.unwrap_or(""))?;
         let resource = format!("{}/footprints/{}", request.parent, request.footprint_id);
@@ -148,7 +201,7 @@ impl Rpc for FootprintService {
             request: &request,
         };
         let once = match self.resources.begin(&change, &resource).await? {
-            Begin::Again(answer) => return Ok(Response::new(answer)),
+            Begin::Again(row) => return Ok(Response::new(kept::whole(row, self.blobs.as_ref()).await?)),
             Begin::Now(once) => once,
         };
         let plant = Plant::from_toml(&request.plant_toml).map_err(|e| error::plant(&e))?;
@@ -157,8 +210,24 @@ impl Rpc for FootprintService {
             fields.refuse("plant_toml", format!("site.name is {}, parent is {}", plant.site, request.parent));
             fields.finish(DOMAIN)?;
         }
-        let statement = self.compute(&plant, suppliers, &request.product).await?;
-        // Step 1: where the digest leads. Step 2: the footprint. What is acknowledged is found by its digest.
+        let now = (self.clock)();
+        let evidence = self.evidence(&plant).await?;
+        let sources = self.sources(&evidence, supplied, now)?;
+        let computed = match (request.product.as_str(), &plant.products[..]) {
+            ("", [only]) => footprint::compute_product(&plant, &sources, &only.name),
+            (name, _) => footprint::compute_product(&plant, &sources, name),
+        };
+        let statement = computed.map_err(|e| error::compute(&e))?;
+        let made = wire::Footprint {
+            supplier_statements: request.supplier_statements.clone(),
+            supplier_certificates: request.supplier_certificates.clone(),
+            product_category_rules_toml: request.product_category_rules_toml.clone(),
+            ..convert::footprint(resource.clone(), request.plant_toml.clone(), &statement, now)
+        };
+        // Step 1: exact bytes. Step 2: where the digest leads. Step 3: the footprint. What is acknowledged is found by its
+        // digest, and whole.
+        let kept = Kept::of(made);
+        kept.write(self.blobs.as_ref()).await?;
         let mut intent = Batch::new();
         intent.put(Namespace::Digest, statement.digest().0.to_vec(), resource.clone());
         let written = self.store.commit(&digests()?, intent).await.map_err(|e| Refusal::store(DOMAIN, &e))?;
@@ -166,10 +235,9 @@ impl Rpc for FootprintService {
             let unknown = store::StoreError::Unavailable("the index of digests was not written".into());
             return Err(Refusal::store(DOMAIN, &unknown).into());
         }
-        let made = convert::footprint(resource.clone(), request.plant_toml.clone(), &statement, (self.clock)());
-        let made = wire::Footprint { supplier_statements: request.supplier_statements.clone(), ..made };
-        let made = self.resources.create(&once, "footprint", &resource, made, Batch::new()).await?;
-        Ok(Response::new(made))
+        let row = self.resources.create(&once, "footprint", &resource, kept.row, Batch::new()).await?;
+        // Another call with the same id may have been first.
+        Ok(Response::new(kept::whole(row, self.blobs.as_ref()).await?))
     }
 
     async fn get_footprint(
@@ -177,7 +245,7 @@ impl Rpc for FootprintService {
         request: Request<wire::GetFootprintRequest>,
     ) -> Result<Response<wire::Footprint>, Status> {
         self.own(&Caller::of(&request), name::FOOTPRINT, "name", &request.get_ref().name)?;
-        Ok(Response::new(self.resources.get("footprint", &request.get_ref().name).await?))
+        Ok(Response::new(self.held(&request.get_ref().name).await?))
     }
 
     async fn list_footprints(
@@ -188,10 +256,14 @@ impl Rpc for FootprintService {
         let request = request.into_inner();
         self.own(&caller, name::SITE, "parent", &request.parent)?;
         let page = PageRequest { size: request.page_size, token: &request.page_token };
-        let (mut footprints, next_page_token) =
+        let (rows, next_page_token) =
             self.resources.list::<wire::Footprint>(&format!("{}/footprints", request.parent), page).await?;
-        if !request.source.is_empty() {
-            footprints.retain(|footprint| rests_on(footprint, &request.source));
+        let mut footprints = Vec::with_capacity(rows.len());
+        for row in rows {
+            let source = &request.source;
+            if source.is_empty() || rests_on(&kept::statement(&row, self.blobs.as_ref()).await?, source) {
+                footprints.push(kept::listed(row));
+            }
         }
         Ok(Response::new(wire::ListFootprintsResponse { footprints, next_page_token }))
     }
@@ -231,15 +303,20 @@ impl Rpc for FootprintService {
     ) -> Result<Response<wire::RecomputeFootprintResponse>, Status> {
         let name = request.get_ref().name.clone();
         self.own(&Caller::of(&request), name::FOOTPRINT, "name", &name)?;
-        let held: wire::Footprint = self.resources.get("footprint", &name).await?;
+        let held = self.held(&name).await?;
         let damaged = || Refusal::internal(DOMAIN, "a stored footprint cannot be read");
         let statement = FootprintStatement::from_bytes(&held.statement).map_err(|_| damaged())?;
         let plant = Plant::from_toml(&held.plant_toml).map_err(|_| damaged())?;
         let mut fields = Fields::new();
-        let suppliers = suppliers(&mut fields, &held.supplier_statements);
+        let wire::Footprint { supplier_statements, supplier_certificates, .. } = &held;
+        let rules = &held.product_category_rules_toml;
+        let supplied = Supplied::read(&mut fields, supplier_statements, supplier_certificates, rules);
+        // Whether a certificate was in force is a matter of when the footprint was computed.
+        let computed = fields.time("create_time", &held.create_time);
         fields.finish(DOMAIN).map_err(|_| damaged())?;
+        let computed = computed.ok_or_else(damaged)?;
         let evidence = self.evidence(&plant).await?;
-        let sources = suppliers.into_iter().fold(Sources::new(&evidence), Sources::with_supplier);
+        let sources = self.sources(&evidence, supplied, computed)?;
         let product = &statement.product.name;
         let again = footprint::compute_product(&plant, &sources, product).map_err(|e| error::compute(&e))?;
         let first_difference = match footprint::recompute(&statement, &plant, &sources) {

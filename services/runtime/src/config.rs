@@ -92,6 +92,9 @@ pub struct Config {
     /// The log: where the registry runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<Log>,
+    /// What footprints may rest on beside evidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub footprint: Option<Footprint>,
     /// Where the other services are, when they run in processes of their own: `host:port` of their `listen.internal`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub peers: BTreeMap<Service, String>,
@@ -170,6 +173,18 @@ pub struct Log {
     /// Longest time between status epochs, seconds; at most 600.
     #[serde(default = "max_epoch_secs")]
     pub max_epoch_secs: u64,
+}
+
+/// What footprints may rest on beside evidence.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Footprint {
+    /// Trust file that suppliers' certificates are verified against, TOML. None are taken without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<PathBuf>,
+    /// Table of default values, CSV. Precursors that take one are refused without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_values: Option<PathBuf>,
 }
 
 fn guard() -> PathBuf {
@@ -365,6 +380,9 @@ impl Config {
         } = &mut self.tls;
         let mut files = vec![certificate, key, client_authority];
         files.extend([blocked_callers, service_certificate, service_key, service_authority].into_iter().flatten());
+        if let Some(Footprint { trust, default_values }) = &mut self.footprint {
+            files.extend([trust, default_values].into_iter().flatten());
+        }
         if let Some(log) = &mut self.log {
             files.extend([&mut log.receipt_key, &mut log.note_key, &mut log.status_note_key, &mut log.operator_key]);
         }
@@ -520,6 +538,10 @@ impl Config {
                 guard: guard(),
                 min_epoch_ms: min_epoch_ms(),
                 max_epoch_secs: max_epoch_secs(),
+            }),
+            footprint: Some(Footprint {
+                trust: Some(PathBuf::from("file")),
+                default_values: Some(PathBuf::from("file")),
             }),
             peers: Service::ALL.into_iter().map(|service| (service, "host:1".into())).collect(),
             limits: Limits::default(),

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod credentials;
+mod foundations;
 pub mod fsck;
 pub mod identities;
 pub mod init;

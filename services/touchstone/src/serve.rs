@@ -26,6 +26,7 @@ use tonic::service::RoutesBuilder;
 
 use crate::admin::{self, Admin};
 use crate::credentials::Credentials;
+use crate::foundations::Foundations;
 
 /// How far ahead of our clock an instrument's interval may end.
 const SKEW_SECS: u32 = 300;
@@ -321,6 +322,7 @@ fn read_files<'a>(config: &'a Config, services: &[Service]) -> Result<(Credentia
 /// # Errors
 /// [`ServeError`]: the first key that does not fit.
 pub fn check(config: &Config, services: &[Service]) -> Result<(), ServeError> {
+    Foundations::read(config, services)?;
     read_files(config, services).map(|_| ())
 }
 
@@ -350,6 +352,7 @@ impl Server {
         let here = |service: Service| services.contains(&service);
         // Step 1: everything that can be wrong in files.
         let (credentials, log) = read_files(config, services)?;
+        let foundations = Foundations::read(config, services)?;
         // Step 2: the store, where one of the services keeps something.
         let keeps = services.iter().any(|service| !matches!(service, Service::Verification | Service::Gateway));
         let folder = data;
@@ -440,8 +443,11 @@ impl Server {
             if here(Service::Footprint) {
                 let service = footprint_service::FootprintService::new(footprint_service::Config {
                     store: rows.clone(),
+                    blobs: blobs.clone(),
                     clock: clock.clone(),
                     metering: peer(Service::Metering),
+                    trust: foundations.trust,
+                    default_values: foundations.default_values,
                 });
                 let name = footprint_service_server::SERVICE_NAME;
                 add!(assembly, FootprintServiceServer, service, footprint_service::ROWS, name);

@@ -23,6 +23,11 @@ fn install(folder: &Path) -> Installation {
     .unwrap()
 }
 
+/// Whether the sample names a file that an installation does not have from the first day: the key stands in a comment.
+fn left_open(key: &str) -> bool {
+    sample().contains(&format!("\n# {key} = \""))
+}
+
 #[test]
 fn the_sample_has_every_key_and_works_with_the_files_of_init() {
     let folder = tempfile::tempdir().unwrap();
@@ -40,7 +45,8 @@ fn the_sample_has_every_key_and_works_with_the_files_of_init() {
     let table: toml::Table = toml::from_str(&sample()).unwrap();
     for key in Config::keys() {
         let (name, key) = key.split_once('.').unwrap();
-        assert!(table.get(name).and_then(|rows| rows.get(key)).is_some(), "the sample lacks {name}.{key}");
+        let shown = table.get(name).is_some_and(|rows| rows.get(key).is_some() || left_open(key));
+        assert!(shown, "the sample lacks {name}.{key}");
     }
 }
 

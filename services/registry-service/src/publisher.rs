@@ -290,8 +290,10 @@ pub fn update_map(map: &mut MemoryTree, index: &Index, from: u64, size: u64) -> 
     for leaf in map.size()..size {
         map.push(leaf_hash(&record(leaf).to_bytes()));
     }
-    for (event, target) in &index.events {
-        if (from..size).contains(event) && *target < size {
+    // In order of the event's leaf: an epoch costs what happened in it, and not what happened before.
+    let first = index.events.partition_point(|(event, _)| *event < from);
+    for (_, target) in index.events[first..].iter().take_while(|(event, _)| *event < size) {
+        if *target < size {
             map.replace(*target, leaf_hash(&record(*target).to_bytes())).map_err(|e| e.to_string())?;
         }
     }

@@ -6,6 +6,7 @@
 mod budget;
 mod cold;
 mod frame;
+mod log;
 mod meters;
 mod network;
 mod peer;
@@ -28,10 +29,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 /// Figures, and what measures them together.
-const MEASURES: [(&[&str], Measure); 9] = [
+const MEASURES: [(&[&str], Measure); 10] = [
     (&["verify_online_ratio"], Measure::Verify),
     (&["register_ratio", "register_per_s"], Measure::Register),
     (&["cold_verify_ms"], Measure::Cold),
+    (&["proof_growth", "audit_entries_per_core_s", "rss_registry_mib"], Measure::Log),
     (&["ingest_vs_rocksdb_rows", "ingest_vs_copy", "bytes_per_reading"], Measure::Ingest),
     (&["scan_readings_per_core_s"], Measure::Scan),
     (&["meter_query_growth"], Measure::Growth),
@@ -45,6 +47,7 @@ enum Measure {
     Verify,
     Register,
     Cold,
+    Log,
     Ingest,
     Scan,
     Growth,
@@ -85,6 +88,10 @@ fn run() -> Result<(), Failed> {
         // Each on an installation of its own: what one leaves behind is not the next one's load.
         let folder = folder.path().join(number.to_string());
         match measure {
+            Measure::Log => {
+                figures.extend(log::measure(plan, &folder)?);
+                continue;
+            }
             Measure::Growth => {
                 figures.extend(meters::growth(plan, &folder)?);
                 continue;
@@ -114,6 +121,7 @@ fn run() -> Result<(), Failed> {
                 Measure::Register => register::profile(&stand, plan)?,
                 Measure::Ingest => meters::profile(&stand, plan)?,
                 Measure::Cold
+                | Measure::Log
                 | Measure::Scan
                 | Measure::Growth
                 | Measure::Memory
@@ -129,7 +137,7 @@ fn run() -> Result<(), Failed> {
             Measure::Ingest => meters::measure(&mut stand, plan, &folder)?,
             Measure::Scan => meters::scan(&stand, plan)?,
             // Done without a stand.
-            Measure::Growth | Measure::Memory | Measure::Budget | Measure::Network => Vec::new(),
+            Measure::Log | Measure::Growth | Measure::Memory | Measure::Budget | Measure::Network => Vec::new(),
         });
     }
     if !figures.is_empty() {

@@ -53,7 +53,7 @@ struct Generator {
     world: World,
     processes: Processes,
     runtime: Runtime,
-    accreditation: Vec<u8>,
+    accreditation: story::Registered,
     statement: record::footprint::FootprintStatement,
     clients: Vec<Client>,
     size: u64,

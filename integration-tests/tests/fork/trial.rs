@@ -127,6 +127,23 @@ impl Trial {
         })
     }
 
+    /// Every entry of the log, in order.
+    pub fn entries(&self) -> Vec<Vec<u8>> {
+        self.runtime.block_on(async {
+            let client = self.world.client(&cast::regulator()).expect("a client");
+            let (mut all, mut page_token) = (Vec::new(), String::new());
+            loop {
+                let request = registry::ListEntriesRequest { page_size: 1_000, page_token, ..Default::default() };
+                let page = client.registry().list_entries(request).await.expect("a page").into_inner();
+                all.extend(page.entries.into_iter().map(|entry| entry.statement));
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    return all;
+                }
+            }
+        })
+    }
+
     /// The checkpoints, once they are far enough.
     pub fn published(&self, enough: impl Fn(&Checkpoint, &Checkpoint) -> bool) -> (Checkpoint, Checkpoint) {
         let began = Instant::now();
@@ -179,13 +196,20 @@ impl Trial {
 }
 
 pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let (code, body) = get_bytes(address, path);
+    (code, String::from_utf8(body).expect("text"))
+}
+
+pub fn get_bytes(address: SocketAddr, path: &str) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("sent");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("an answer");
-    let code = text.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-    (code, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).expect("headers"))
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("headers");
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    (code, answer[end + 4..].to_vec())
 }
 
 pub fn copy(from: &Path, to: &Path) {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use integration_tests::cast::BASE;
 use integration_tests::processes::{Processes, program};
 use integration_tests::world::{Shape, World};
-use integration_tests::cast::BASE;
 use integration_tests::{cast, cement, story};
 use jiff::{SignedDuration, Timestamp};
 use proto::registry::register_statements_response::Outcome;

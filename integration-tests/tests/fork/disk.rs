@@ -44,6 +44,8 @@ struct Bench {
     base: PathBuf,
     request: registry::RegisterStatementRequest,
     library: PathBuf,
+    /// The write-ahead log and its length when the disk began to fail: all of it was synced.
+    synced: (PathBuf, u64),
 }
 
 impl Bench {
@@ -64,8 +66,8 @@ impl Bench {
         }
         trial.serve();
         trial.runtime.block_on(story::lay_ground(&trial.world)).expect("ground");
-        let (log, _) = trial.checkpoint().expect("a checkpoint");
-        trial.register(0, usize::try_from(LEAF - log.size).expect("few"));
+        let first = trial.register(0, 1);
+        trial.register(1, usize::try_from(LEAF - 1 - first).expect("few"));
         trial.published(|log, _| log.size == LEAF);
         assert!(audit(&trial), "{}", trial.logged());
         trial.kill();
@@ -77,7 +79,7 @@ impl Bench {
         let now = Timestamp::now() - SignedDuration::from_secs(5);
         let statement = story::accreditation(&trial.world, "on-a-failing-disk", &["2523"], now).expect("a statement");
         let request = registry::RegisterStatementRequest { statement, request_id: new_request_id() };
-        Some(Bench { trial, base, request, library })
+        Some(Bench { trial, base, request, library, synced: Default::default() })
     }
 
     fn control(&self) -> PathBuf {
@@ -97,7 +99,8 @@ impl Bench {
     /// Calls that were counted, by kind: all, writes, syncs, names.
     fn counted(&self) -> [u64; 4] {
         let text = std::fs::read_to_string(self.control().with_extension("count")).unwrap_or_default();
-        let mut counts = text.split(' ').map(|count| count.parse().expect("a count"));
+        // Nothing is counted before the first call.
+        let mut counts = text.split(' ').map_while(|count| count.parse().ok());
         std::array::from_fn(|_| counts.next().unwrap_or(0))
     }
 
@@ -110,6 +113,7 @@ impl Bench {
             ("TOUCHSTONE_DISK_OF", self.trial.folder.path().to_owned()),
         ];
         self.trial.serve();
+        self.synced = self.write_ahead_log();
         std::fs::write(self.control(), what).expect("written");
         let mut seen = Seen::default();
         seen.leaf = self.register();
@@ -126,6 +130,15 @@ impl Bench {
         self.trial.kill();
         self.trial.variables.clear();
         seen
+    }
+
+    fn write_ahead_log(&self) -> (PathBuf, u64) {
+        let rows = std::fs::read_dir(self.trial.data().join("rows")).expect("rows");
+        let files = rows.map(|entry| entry.expect("an entry").path());
+        let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+        let log = logs.max().expect("a write-ahead log");
+        let length = std::fs::metadata(&log).expect("a file").len();
+        (log, length)
     }
 
     fn register(&self) -> Option<u64> {
@@ -246,12 +259,6 @@ fn a_full_disk() {
 #[test]
 fn a_torn_last_write() {
     let Some(mut bench) = Bench::new() else { return };
-    let sizes = |bench: &Bench| -> Vec<(PathBuf, u64)> {
-        let rows = std::fs::read_dir(bench.trial.data().join("rows")).expect("rows");
-        let files = rows.map(|entry| entry.expect("an entry").path());
-        let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
-        logs.map(|path| (path.clone(), std::fs::metadata(&path).expect("a file").len())).collect()
-    };
     // The first sync is that of the batch: found by counting.
     let seen = bench.run("sync 1");
     assert_eq!(seen.leaf, None, "a batch that was not synced was acknowledged");
@@ -270,12 +277,12 @@ fn a_torn_last_write() {
         let what = format!("kill {step}");
         let seen = bench.run(&what);
         assert_eq!(seen.leaf, None);
-        let (path, size) = sizes(&bench).into_iter().max().expect("a write-ahead log");
-        if size == 0 {
-            continue;
-        }
+        let (path, size) = bench.write_ahead_log();
+        let (before, synced) = bench.synced.clone();
+        assert_eq!(path, before);
+        assert!(size > synced + 1_000, "{size} bytes, {synced} before: an entry and more were written");
         torn += 1;
-        let keep = size * share / 5;
+        let keep = synced + (size - synced) * share / 5;
         let file = std::fs::OpenOptions::new().write(true).open(&path).expect("opened");
         file.set_len(keep).expect("cut");
         bench.check(&seen, &format!("{what}, then {keep} of {size} bytes"));

@@ -99,17 +99,19 @@ impl Trial {
         get(admin, "/readyz")
     }
 
-    /// Registers so many accreditations.
-    pub fn register(&self, from: usize, count: usize) {
+    /// Registers so many accreditations; the leaf of the last.
+    pub fn register(&self, from: usize, count: usize) -> u64 {
         let client = self.runtime.block_on(async { self.world.client(&cast::accreditor()) }).expect("a client");
         self.runtime.block_on(async {
+            let mut leaf = 0;
             for number in from..from + count {
                 let now = Timestamp::now() - SignedDuration::from_secs(5);
                 let id = format!("fork-{number}");
                 let statement = story::accreditation(&self.world, &id, &["2523"], now).expect("a statement");
-                story::register(&client, statement).await.expect("registered");
+                leaf = story::register(&client, statement).await.expect("registered").index;
             }
-        });
+            leaf
+        })
     }
 
     pub fn checkpoint(&self) -> Result<(Checkpoint, Checkpoint), tonic::Status> {

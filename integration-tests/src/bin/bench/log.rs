@@ -13,7 +13,7 @@ use integration_tests::cast::BASE;
 use integration_tests::processes::{Processes, program};
 use integration_tests::world::{Shape, World};
 use integration_tests::{cast, cement, story};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use proto::registry::register_statements_response::Outcome;
 use proto::registry::{GetBundleRequest, GetLogIdentityRequest, RegisterStatementsRequest};
 use record::certificate::Certificate;
@@ -86,35 +86,63 @@ impl Generator {
         format!("grown-{place}")
     }
 
-    /// Signed statements of the next certificates, each with the events about it: a certificate's own on one stream, since
-    /// an event comes after what it is about.
-    fn next(&mut self, count: usize) -> Result<Vec<Vec<Vec<u8>>>, Failed> {
+    /// Signed statements of the next certificates, then of the first event about each, of the second, and so on.
+    fn next(&self, count: usize) -> Result<Vec<Vec<Vec<u8>>>, Failed> {
         let class = self.statement.product.cn_code.clone();
         let signer = story::signer(&self.world.cast.certification_body);
-        let began = Timestamp::from_second(Timestamp::now().as_second())?;
-        (0..count as u64)
-            .map(|place| {
-                let number = Self::number(self.certificates + place);
-                let named = ("ea-0001", &self.accreditation);
-                let certificate: Certificate =
-                    story::certificate(&self.world, &number, named, &self.statement, &class)?;
-                let subject = certificate.credential_subject.id.clone();
-                let mut entries = vec![signer.sign_certificate(&certificate)?];
-                for event in 0..EVENTS {
-                    let event = StatusEvent {
-                        id: format!("{BASE}/events/{number}-{event}"),
-                        issuer: self.world.cast.certification_body.did.into(),
-                        subject: subject.clone(),
-                        state: if event % 2 == 0 { State::Suspended } else { State::Active },
-                        effective: began.saturating_add(SignedDuration::from_secs(event as i64))?,
-                        reason: "grown".into(),
-                        goods_rule: GoodsRule::GoodsBeforeStay,
-                    };
-                    entries.push(signer.sign(media::STATUS_EVENT, &subject, &json::write(&event))?);
-                }
-                Ok(entries)
+        let effective = Timestamp::from_second(Timestamp::now().as_second())?;
+        let mut rounds = vec![Vec::with_capacity(count); 1 + EVENTS as usize];
+        for place in 0..count as u64 {
+            let number = Self::number(self.certificates + place);
+            let named = ("ea-0001", &self.accreditation);
+            let certificate: Certificate = story::certificate(&self.world, &number, named, &self.statement, &class)?;
+            let subject = certificate.credential_subject.id.clone();
+            rounds[0].push(signer.sign_certificate(&certificate)?);
+            for (event, round) in (1..).zip(&mut rounds[1..]) {
+                let event = StatusEvent {
+                    id: format!("{BASE}/events/{number}-{event}"),
+                    issuer: self.world.cast.certification_body.did.into(),
+                    subject: subject.clone(),
+                    state: if event % 2 == 1 { State::Suspended } else { State::Active },
+                    effective,
+                    reason: "grown".into(),
+                    goods_rule: GoodsRule::GoodsBeforeStay,
+                };
+                round.push(signer.sign(media::STATUS_EVENT, &subject, &json::write(&event))?);
+            }
+        }
+        Ok(rounds)
+    }
+
+    /// Registers statements that do not rest on each other: what comes on a stream is judged in groups.
+    fn register(&mut self, statements: Vec<Vec<u8>>) -> Result<(), Failed> {
+        let (statements, next) = (Arc::new(statements), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = self
+            .clients
+            .iter()
+            .map(|client| {
+                let (client, statements, next) = (client.clone(), statements.clone(), next.clone());
+                self.runtime.spawn(async move {
+                    let requests = std::iter::from_fn(move || {
+                        let statement = statements.get(next.fetch_add(1, Ordering::Relaxed))?.clone();
+                        Some(RegisterStatementsRequest { statement, request_id: new_request_id() })
+                    });
+                    let answers = client.registry().register_statements(tokio_stream::iter(requests)).await?;
+                    let (mut answers, mut registered) = (answers.into_inner(), 0);
+                    while let Some(answer) = answers.message().await? {
+                        match answer.outcome {
+                            Some(Outcome::Entry(_)) => registered += 1,
+                            other => return Err(format!("not registered: {other:?}").into()),
+                        }
+                    }
+                    Ok::<u64, Failed>(registered)
+                })
             })
-            .collect()
+            .collect();
+        for task in tasks {
+            self.size += self.runtime.block_on(task)??;
+        }
+        Ok(())
     }
 
     /// Grows the log to about this size; entries a second.
@@ -124,33 +152,8 @@ impl Generator {
         while self.size < wanted {
             let left = (wanted - self.size).div_ceil(1 + EVENTS);
             let count = usize::try_from(left)?.min(SIGNED);
-            let families = Arc::new(self.next(count)?);
-            let next = Arc::new(AtomicUsize::new(0));
-            let tasks: Vec<_> = self
-                .clients
-                .iter()
-                .map(|client| {
-                    let (client, families, next) = (client.clone(), families.clone(), next.clone());
-                    self.runtime.spawn(async move {
-                        let requests =
-                            std::iter::from_fn(move || families.get(next.fetch_add(1, Ordering::Relaxed)).cloned());
-                        let requests = requests
-                            .flatten()
-                            .map(|statement| RegisterStatementsRequest { statement, request_id: new_request_id() });
-                        let answers = client.registry().register_statements(tokio_stream::iter(requests)).await?;
-                        let (mut answers, mut registered) = (answers.into_inner(), 0);
-                        while let Some(answer) = answers.message().await? {
-                            match answer.outcome {
-                                Some(Outcome::Entry(_)) => registered += 1,
-                                other => return Err(format!("not registered: {other:?}").into()),
-                            }
-                        }
-                        Ok::<u64, Failed>(registered)
-                    })
-                })
-                .collect();
-            for task in tasks {
-                self.size += self.runtime.block_on(task)??;
+            for statements in self.next(count)? {
+                self.register(statements)?;
             }
             self.certificates += count as u64;
             if said.elapsed() > Duration::from_secs(30) {

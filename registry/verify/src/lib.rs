@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod bundle;
 mod judge;
+pub mod split_view;
 pub mod trust;
 pub mod verdict;
 

@@ -25,6 +25,7 @@ use tokio::sync::{oneshot, watch};
 use tonic::{Code, Status, Streaming};
 
 use crate::error::{self, DOMAIN, internal, refuse};
+use crate::guard::Fork;
 use crate::log::{Log, Submission, part, read};
 use crate::{checks, convert};
 
@@ -147,6 +148,9 @@ impl Registration {
         caller: &Caller,
         requests: Vec<wire::RegisterStatementRequest>,
     ) -> Vec<Result<wire::Entry, Refusal>> {
+        if self.log.halted.get().is_some() {
+            return requests.iter().map(|_| Err(Fork::refusal())).collect();
+        }
         // Step 1: each by itself: its form, whether it was carried out before, its signer.
         let mut steps = Vec::with_capacity(requests.len());
         for (place, request) in requests.into_iter().enumerate() {

@@ -164,6 +164,9 @@ pub struct Log {
     /// data; on another disk it is in no backup of the data.
     #[serde(default = "guard")]
     pub guard: PathBuf,
+    /// Witnesses and their quorum: a policy (c2sp.org/tlog-policy) with the address of each. None when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witnesses: Option<PathBuf>,
     /// Shortest time between status epochs while the log grows, milliseconds.
     #[serde(default = "min_epoch_ms")]
     pub min_epoch_ms: u64,
@@ -367,6 +370,7 @@ impl Config {
         files.extend([blocked_callers, service_certificate, service_key, service_authority].into_iter().flatten());
         if let Some(log) = &mut self.log {
             files.extend([&mut log.receipt_key, &mut log.note_key, &mut log.status_note_key, &mut log.operator_key]);
+            files.extend(&mut log.witnesses);
         }
         files
     }
@@ -516,8 +520,9 @@ impl Config {
                 receipt_key: file.clone(),
                 note_key: file.clone(),
                 status_note_key: file.clone(),
-                operator_key: file,
+                operator_key: file.clone(),
                 guard: guard(),
+                witnesses: Some(file),
                 min_epoch_ms: min_epoch_ms(),
                 max_epoch_secs: max_epoch_secs(),
             }),

@@ -6,3 +6,4 @@ pub mod fsck;
 pub mod identities;
 pub mod init;
 pub mod serve;
+pub mod witness;

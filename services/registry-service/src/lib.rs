@@ -22,5 +22,6 @@ pub use config::{Config, LogKeys};
 pub use guard::Fork;
 pub use log::OpenError;
 pub use refusing::Refusing;
+pub use registration::Refusals;
 pub use service::{ROWS, RegistryService};
 pub use witnesses::{Problem, Report, Standing, Witnesses, read_witnesses};

@@ -118,7 +118,6 @@ impl Publisher {
                 _changed = come() => false,
                 () = tokio::time::sleep_until(due.into()) => false,
             };
-            self.take_cosignatures();
             if self.is_halted() {
                 continue;
             }
@@ -139,6 +138,8 @@ impl Publisher {
                 tracing::error!(message = refusal.message, "no status epoch could be made");
                 self.last_epoch = Instant::now();
             }
+            // Where no witness is waited for, it is shown at once.
+            self.take_cosignatures();
         }
     }
 
@@ -323,11 +324,12 @@ impl Publisher {
             }
             status.made.head.note = note;
             status.made.note = status_note;
-            if view.head.size == status.made.head.size {
-                view.head.note.clone_from(&status.made.head.note);
+            if !is_due && status.shown.epoch != status.made.epoch {
+                return;
             }
-            if is_due || status.shown.epoch == status.made.epoch {
-                status.shown = status.made.clone();
+            status.shown = status.made.clone();
+            if view.head.size == status.shown.head.size {
+                view.head.note.clone_from(&status.shown.head.note);
             }
             status.latest().size
         };

@@ -24,7 +24,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::config::Config;
 use crate::error::{DOMAIN, internal};
 use crate::log::{Log, OpenError, Published, View, part, read};
-use crate::registration::Registration;
+use crate::registration::{Refusals, Registration};
 use crate::witnesses::Witnesses;
 use crate::{convert, log, proofs};
 
@@ -101,6 +101,11 @@ impl RegistryService {
     /// Changes whenever something is published.
     pub fn published(&self) -> watch::Receiver<Published> {
         self.log.published.clone()
+    }
+
+    /// How many statements were refused, by reason, as the count goes on.
+    pub fn refusals(&self) -> Refusals {
+        self.registration.refusals()
     }
 
     /// The log's witnesses, where it has any.

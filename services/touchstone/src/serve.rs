@@ -473,6 +473,18 @@ impl Server {
                             "Entries under the latest status epoch",
                             move || published.borrow().epoch_size,
                         );
+                        let refusals = service.refusals();
+                        meters.counts(
+                            "touchstone.log.refusals",
+                            "Statements that were not registered, by reason",
+                            move || {
+                                let counted = refusals.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                                counted
+                                    .iter()
+                                    .map(|(reason, count)| ([Label::new("error.type", *reason)], *count))
+                                    .collect()
+                            },
+                        );
                         witnesses = service.witnesses();
                         if let Some(witnesses) = &witnesses {
                             measure_witnesses(&meters, witnesses);

@@ -562,9 +562,10 @@ fn a_log_that_forgot_is_caught() {
     copy(&trial.data(), &newest);
 
     // An old copy of everything, the heads signed last included: nothing here knows better, but the witness does.
+    let data = trial.data();
     let replace = |by: &Path| {
-        std::fs::remove_dir_all(trial.folder.path().join("data")).expect("removed");
-        copy(by, &trial.folder.path().join("data"));
+        std::fs::remove_dir_all(&data).expect("removed");
+        copy(by, &data);
     };
     replace(&old);
     for is_witness_there in [true, false] {
@@ -611,25 +612,31 @@ fn a_log_that_forgot_is_caught() {
     });
     assert!(line.contains("SPLIT_VIEW") && line.contains("w holds a checkpoint"), "{line}");
     assert!(trial.logged().contains("SPLIT_VIEW"), "{}", trial.logged());
-    let (_, figures) = trial.admin("/metrics");
-    let counted = figures.lines().find(|line| line.starts_with("touchstone_log_split_views")).expect("a figure");
-    assert!(counted.ends_with(" 1"), "{counted}");
     let refused = trial.register("on-a-fork-again").expect_err("nothing is signed any more");
     assert!(refused.to_string().contains("LOG_REFUSES_TO_SIGN"), "{refused:?}");
-    // Both checkpoints are kept, and anybody can look.
-    let files = std::fs::read_dir(trial.data().join("guard/split-view")).expect("a folder");
-    let files: Vec<PathBuf> = files.map(|entry| entry.expect("an entry").path()).collect();
-    let [file] = &files[..] else { panic!("{files:?}") };
+    // Both checkpoints of each of the two logs are kept, and anybody can look.
+    let kept = trial.data().join("guard/split-view");
+    let files = || -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(&kept).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").path()).collect()
+    };
+    let files = until("evidence of both logs", || Some(files()).filter(|files| files.len() == 2));
+    let (_, figures) = trial.admin("/metrics");
+    let counted = figures.lines().find(|line| line.starts_with("touchstone_log_split_views")).expect("a figure");
+    assert!(counted.ends_with(" 2"), "{counted}");
     let introduction = trial.world.installation.introduction_file.to_str().expect("a path");
-    let file = file.to_str().expect("a path");
-    let check = ["log", "check-split-view", file, "--introduction", introduction, "--json"];
-    let (code, found) = touchctl(trial.folder.path(), &check);
-    assert!(
-        [(1, "SPLIT_VIEW"), (3, "SPLIT_VIEW_UNPROVED")]
-            .contains(&(code, found["reasons"][0]["code"].as_str().unwrap())),
-        "{found}"
-    );
-    assert_ne!(found["kept"]["root"], found["seen"]["root"]);
+    let mut origins = Vec::new();
+    for file in &files {
+        let file = file.to_str().expect("a path");
+        let check = ["log", "check-split-view", file, "--introduction", introduction, "--json"];
+        let (code, found) = touchctl(trial.folder.path(), &check);
+        let reason = found["reasons"][0]["code"].as_str().expect("a reason");
+        assert!([(1, "SPLIT_VIEW"), (3, "SPLIT_VIEW_UNPROVED")].contains(&(code, reason)), "{found}");
+        assert_ne!(found["kept"]["root"], found["seen"]["root"]);
+        origins.push(found["origin"].as_str().expect("an origin").to_owned());
+    }
+    origins.sort();
+    assert_eq!(origins, [ORIGIN.to_owned(), format!("{ORIGIN}/status")]);
     // A start finds it again, without the witness.
     trial.kill();
     witness.kill();

@@ -355,7 +355,7 @@ fn two_checkpoints_that_contradict_each_other() {
     scene.desk.write("evidence", "{}");
     scene.ends(&check, 1, "EVIDENCE_MALFORMED");
     scene.ends(&["check-split-view", "evidence@"], 2, "USAGE");
-    scene.ends(&["check-split-view", "absent@", "--policy", "policy@"], 1, "FILE_UNREADABLE");
+    scene.ends(&["check-split-view", "absent@", "--policy", "policy@"], 1, "FILE_MISSING");
 }
 
 /// Whatever bit of a file changes: refused or left open, or accepted with what was signed unchanged.

@@ -288,7 +288,7 @@ fn users_of_the_units_are_made_and_read_their_keys_alone() {
     let config = config(&BTreeMap::new());
     let log = config.log.expect("the sample has a log");
     let service_key = config.tls.service_key.expect("the sample has every key");
-    let public = ["/*.crt 0644", "/*.jwk 0644", "/*.toml 0644", " 0755"];
+    let public = ["/*.crt 0644", "/*.jwk 0644", "/*.toml 0644", "/*.policy 0644", " 0755"];
     let mut expected: BTreeSet<String> = public.map(|what| format!("z {ETC}{what} root root")).into();
     for (group, key) in [
         ("touchstone", &config.tls.key),
@@ -304,6 +304,32 @@ fn users_of_the_units_are_made_and_read_their_keys_alone() {
     let name = blocked.file_name().and_then(|name| name.to_str()).expect("a name");
     expected.insert(format!("f {ETC}/{name} 0644 root root"));
     assert_eq!(lines(&files).map(|line| words(line).join(" ")).collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn the_samples_of_witnesses_can_be_used() {
+    let policy =
+        registry_service::read_witnesses(text("witnesses.policy").as_bytes()).expect("a policy").expect("witnesses");
+    assert_eq!(policy.witnesses().len(), 3);
+    for (by, reached) in [(vec![0], false), (vec![0, 2], true), (vec![0, 1, 2], true)] {
+        assert_eq!(policy.reached_by(|witness| by.contains(&witness)), reached, "{by:?}");
+    }
+    // Every key that there is, beside a key of its own: what `check` reads.
+    let sample = text("witness.toml");
+    let file: witness_service::File = toml::from_str(&sample).expect("the sample");
+    let written: toml::Table = toml::from_str(&file.to_toml()).expect("TOML");
+    let read: toml::Table = toml::from_str(&sample).expect("TOML");
+    assert_eq!(written.keys().collect::<Vec<_>>(), read.keys().collect::<Vec<_>>());
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("witness.toml"), &sample).expect("written");
+    let key = cose::key::SigningKey::generate_ed25519().and_then(|key| key.to_pkcs8_pem()).expect("a key");
+    fs::write(folder.path().join("witness.key"), key).expect("written");
+    let vkey = touchstone::witness::check(&folder.path().join("witness.toml")).expect("it can be used");
+    assert!(vkey.starts_with("witness.example/w1+"), "{vkey}");
+    // The log of the sample is the one of the other sample.
+    let log = config(&BTreeMap::new()).log.expect("the sample has a log").origin;
+    let names: Vec<&str> = file.logs.iter().filter_map(|vkey| vkey.split('+').next()).collect();
+    assert_eq!(names, [log.clone(), format!("{log}/status")]);
 }
 
 #[test]

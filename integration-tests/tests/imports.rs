@@ -27,6 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("registry-service", SERVICE),
     ("verification-service", SERVICE),
     ("gateway-service", SERVICE),
+    ("witness-service", SERVICE),
     (
         "touchstone",
         &[
@@ -36,11 +37,13 @@ const TABLE: &[(&str, &[&str])] = &[
             "registry-service",
             "verification-service",
             "gateway-service",
+            "witness-service",
             "runtime",
             "proto",
             "store",
             "cose",
             "record",
+            "tlog",
             "verify",
         ],
     ),

@@ -11,6 +11,7 @@ mod line;
 mod proof;
 mod receipt;
 mod source;
+mod split_view;
 
 use std::io::Write;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(command: &LogCommand, json: bool, world: &mut Surroundings<'_>
         LogCommand::CheckCheckpoint(args) => checkpoint::check(args, world.now)?.tell(json, world),
         LogCommand::CheckProof(args) => proof::check(args)?.tell(json, world),
         LogCommand::CheckConsistency(args) => proof::check_consistency(args)?.tell(json, world),
+        LogCommand::CheckSplitView(args) => split_view::check(args)?.tell(json, world),
         LogCommand::Audit(args) => audit::run(args, world.now)?.tell(json, world),
     }
 }

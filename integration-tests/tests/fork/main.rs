@@ -183,6 +183,7 @@ async fn no_time_goes_back() {
             store: store.clone(),
             blobs: blobs.clone(),
             guard: guard.clone(),
+            witnesses: None,
             footprint: Peer::from(Endpoint::from_static("http://127.0.0.1:1").connect_lazy()),
             clock: Arc::new(move || now),
             min_epoch: Duration::from_secs(600),

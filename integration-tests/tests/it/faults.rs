@@ -233,6 +233,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         store,
         blobs: Arc::new(FolderBlobs::open(&folder.join("blobs")).expect("blobs")),
         guard: Arc::new(FolderBlobs::open(&folder.join("guard")).expect("blobs")),
+        witnesses: None,
         footprint: nobody(),
         clock: system_clock(),
         // No epoch falls into the test: its calls to the store are those of the registration.

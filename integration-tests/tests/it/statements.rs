@@ -1,5 +1,7 @@
 //! What the registry refuses to register: a statement for every reason, and the log unchanged by all of them.
 
+use std::collections::BTreeMap;
+
 use cose::cbor::Value;
 use cose::key::SigningKey;
 use cose::sign1::Envelope;
@@ -18,6 +20,7 @@ use record::plant::Plant;
 use record::registry::{Anchor, AnchorRole};
 use record::statement::{Heading, MAX_ENTRY_BYTES, sign};
 use record::status::{GoodsRule, State, StatusEvent};
+use runtime::config::Service;
 use touchstone::identities::Authority;
 use touchstone_client::{Client, new_request_id};
 
@@ -445,6 +448,15 @@ async fn many_statements_on_a_stream_are_each_registered_by_itself() {
     let by_call = accreditor.registry().register_statement(by_call).await.expect("answered").into_inner();
     assert_eq!(Ok(by_call.index), answers[7].as_ref().map(|entry| entry.index));
     assert_eq!(support::entries(&accreditor).await.len(), held.len());
+    // What was refused inside the streams is counted by its reason, and nothing else is: the damaged one was sent twice.
+    let admin = stage.world.of(Service::Registry).and_then(|found| found.admin).expect("an address");
+    let figures = support::http(admin, "/metrics").await;
+    let counted: BTreeMap<&str, &str> = figures
+        .lines()
+        .filter(|line| line.starts_with("touchstone_log_refusals_total{"))
+        .filter_map(|line| Some((line.split("error_type=\"").nth(1)?.split('"').next()?, line.rsplit(' ').next()?)))
+        .collect();
+    assert_eq!(counted, BTreeMap::from([("SIGNATURE_INVALID", "2"), ("REQUEST_ID_REUSED", "1")]), "{figures}");
     // One media type can be listed alone.
     let request = wire::ListEntriesRequest { page_size: 2, media_type: media::ANCHOR.into(), ..Default::default() };
     let first = accreditor.registry().list_entries(request.clone()).await.expect("a page").into_inner();

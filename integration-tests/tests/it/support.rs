@@ -1,5 +1,6 @@
 //! What the scenarios share: a world in a folder of its own, calls by path, and one door for every refusal.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use integration_tests::cast;
@@ -14,6 +15,8 @@ use record::footprint::FootprintStatement;
 use runtime::access::{Row, Who};
 use runtime::{Caller, Role};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -79,6 +82,16 @@ impl Told {
         let registered = story::sign_and_register(&stage.world, &decider, &certificate).await.expect("registered");
         Told { stage, ground, cement, plant_toml, footprint, statement, application, certificate, registered }
     }
+}
+
+/// What a page over plain HTTP says.
+pub async fn http(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("asked");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    answer
 }
 
 /// A person of a role.

@@ -9,7 +9,7 @@ use crate::StoreError;
 const LOCK: &str = "in-use";
 
 /// The claim to a folder, given up when dropped.
-pub(crate) struct Claim(#[expect(dead_code, reason = "held, not read: closing the file gives the claim up")] File);
+pub struct Claim(#[expect(dead_code, reason = "held, not read: closing the file gives the claim up")] File);
 
 impl Claim {
     /// Makes the folder if need be and claims it.

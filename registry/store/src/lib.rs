@@ -27,6 +27,7 @@ mod memory;
 mod rocks;
 mod table;
 
+pub use claim::Claim;
 pub use folder::FolderBlobs;
 pub use journal::FolderStore;
 pub use keys::{Namespace, Part};

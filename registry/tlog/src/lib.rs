@@ -9,6 +9,7 @@
 //! * [`note`], [`checkpoint`]: signed notes, checkpoints, cosignatures.
 //! * [`policy`]: which logs are known, and which witnesses suffice.
 //! * [`log_proof`]: an inclusion proof and its checkpoint in one text file.
+//! * [`witness`]: what a witness is asked, decides and answers.
 //! * [`receipt`]: a proof and a signature over its root in one COSE_Sign1.
 
 pub mod checkpoint;
@@ -19,6 +20,7 @@ pub mod proof;
 pub mod receipt;
 pub mod tile;
 pub mod tree;
+pub mod witness;
 
 /// A SHA-256 node of the tree.
 pub type Hash = [u8; 32];

@@ -103,6 +103,11 @@ pub fn hash(text: &str) -> Option<Hash> {
     STANDARD.decode(text).ok().and_then(|bytes| Hash::try_from(bytes).ok())
 }
 
+/// The same as text.
+pub(crate) fn line(hash: &Hash) -> String {
+    STANDARD.encode(hash)
+}
+
 /// Lines that end in a newline and are UTF-8, from the first on; what is after them stays.
 struct Lines<'a> {
     rest: &'a [u8],
@@ -124,7 +129,7 @@ impl<'a> Lines<'a> {
 }
 
 /// A decimal without signs or leading zeros.
-fn decimal(text: &str) -> Option<u64> {
+pub(crate) fn decimal(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }

@@ -93,6 +93,31 @@ pub struct NoteSignature {
     pub signature: Vec<u8>,
 }
 
+impl NoteSignature {
+    /// Reads a line, without its newline.
+    ///
+    /// # Errors
+    /// [`NoteError::Format`].
+    pub fn parse(line: &str) -> Result<NoteSignature, NoteError> {
+        let wrong = NoteError::Format { what: "signature line" };
+        let rest = line.strip_prefix(DASH).ok_or(wrong.clone())?;
+        let (name, signature) = rest.split_once(' ').ok_or(wrong.clone())?;
+        let bytes = STANDARD.decode(signature).map_err(|_| wrong.clone())?;
+        let (id, signature) = bytes.split_first_chunk::<4>().ok_or(wrong.clone())?;
+        if signature.is_empty() {
+            return Err(wrong);
+        }
+        let key_id = u32::from_be_bytes(*id);
+        Ok(NoteSignature { name: name.to_owned(), key_id, signature: signature.to_vec() })
+    }
+
+    /// The line, without its newline.
+    pub fn to_line(&self) -> String {
+        let signature = [&self.key_id.to_be_bytes(), self.signature.as_slice()].concat();
+        format!("{DASH}{} {}", self.name, STANDARD.encode(signature))
+    }
+}
+
 /// Text and signatures, not yet verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedNote {
@@ -131,7 +156,7 @@ impl SignedNote {
         if lines.split('\n').count() > MAX_SIGNATURES {
             return Err(NoteError::TooLarge);
         }
-        let signatures = lines.split('\n').map(parse_line).collect::<Result<_, _>>()?;
+        let signatures = lines.split('\n').map(NoteSignature::parse).collect::<Result<_, _>>()?;
         SignedNote::new(text.to_owned(), signatures)
     }
 
@@ -155,8 +180,8 @@ impl SignedNote {
     pub fn encode(&self) -> String {
         let mut out = format!("{}\n", self.text);
         for line in &self.signatures {
-            let signature = [&line.key_id.to_be_bytes(), line.signature.as_slice()].concat();
-            out.push_str(&format!("{DASH}{} {}\n", line.name, STANDARD.encode(signature)));
+            out.push_str(&line.to_line());
+            out.push('\n');
         }
         out
     }
@@ -167,7 +192,7 @@ impl SignedNote {
         let mut verified: Vec<Verified> = Vec::new();
         for line in &self.signatures {
             for (verifier, key) in known.iter().enumerate() {
-                if key.name != line.name || key.key_id != line.key_id {
+                if !key.made(line) {
                     continue;
                 }
                 let timestamp = key.check(&self.text, &line.signature)?;
@@ -254,6 +279,11 @@ impl NoteVerifier {
     /// The Ed25519 key.
     pub fn public_key(&self) -> &PublicKey {
         &self.key
+    }
+
+    /// Whether a line names this key. That it verifies is another matter.
+    pub fn made(&self, line: &NoteSignature) -> bool {
+        self.name == line.name && self.key_id == line.key_id
     }
 
     fn check(&self, text: &str, signature: &[u8]) -> Result<Option<u64>, NoteError> {
@@ -374,17 +404,4 @@ fn check_text(text: &str) -> Result<(), NoteError> {
         return Err(NoteError::Format { what: "control character" });
     }
     Ok(())
-}
-
-fn parse_line(line: &str) -> Result<NoteSignature, NoteError> {
-    let wrong = NoteError::Format { what: "signature line" };
-    let rest = line.strip_prefix(DASH).ok_or(wrong.clone())?;
-    let (name, signature) = rest.split_once(' ').ok_or(wrong.clone())?;
-    let bytes = STANDARD.decode(signature).map_err(|_| wrong.clone())?;
-    let (id, signature) = bytes.split_first_chunk::<4>().ok_or(wrong.clone())?;
-    if signature.is_empty() {
-        return Err(wrong);
-    }
-    let key_id = u32::from_be_bytes(*id);
-    Ok(NoteSignature { name: name.to_owned(), key_id, signature: signature.to_vec() })
 }

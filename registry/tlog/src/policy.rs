@@ -200,6 +200,22 @@ impl Policy {
         &self.logs
     }
 
+    /// The same witnesses and quorum for this log alone.
+    pub fn of_log(&self, log: NoteVerifier) -> Policy {
+        let log = Party { name: log.name().to_owned(), key: log, url: None };
+        Policy { logs: vec![log], witnesses: self.witnesses.clone(), quorum: self.quorum.clone() }
+    }
+
+    /// Whether the quorum is reached once the witnesses at these places have cosigned.
+    pub fn reached_by(&self, cosigned: impl Fn(usize) -> bool) -> bool {
+        self.quorum.reached(&cosigned)
+    }
+
+    /// Whether any cosignature is required.
+    pub fn needs_witnesses(&self) -> bool {
+        self.quorum != Quorum::None
+    }
+
     /// The known witnesses.
     pub fn witnesses(&self) -> &[Party] {
         &self.witnesses
@@ -215,10 +231,10 @@ impl Policy {
         let note = SignedNote::parse(bytes).map_err(PolicyCheckpointError::Note)?;
         let checkpoint = Checkpoint::parse(note.text()).map_err(PolicyCheckpointError::Checkpoint)?;
         // The key name of a log is its origin ("Defining a log"): a log's key is no key for another log's checkpoint.
-        let log = self.logs.iter().find(|log| {
-            log.key.name() == checkpoint.origin
-                && note.signatures().iter().any(|line| line.name == log.name && line.key_id == log.key.key_id())
-        });
+        let log = self
+            .logs
+            .iter()
+            .find(|log| log.key.name() == checkpoint.origin && note.signatures().iter().any(|line| log.key.made(line)));
         let Some(log) = log else {
             return Err(PolicyCheckpointError::UnknownLog { origin: checkpoint.origin });
         };

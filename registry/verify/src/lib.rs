@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod bundle;
 mod judge;
+pub mod split_view;
 mod supplier;
 pub mod trust;
 pub mod verdict;

@@ -7,6 +7,7 @@ use cose::key::{PublicKey, SigningKey};
 use runtime::Clock;
 use runtime::connect::Peer;
 use store::{BlobStore, RegistryStore};
+use tlog::policy::Policy;
 use tokio::sync::watch;
 
 /// Keys of the log. The registry's operator holds them; no certification body's key is ever here.
@@ -37,6 +38,8 @@ pub struct Config {
     pub guard: Arc<dyn BlobStore>,
     /// Knows the footprint statements that certificates name.
     pub footprint: Peer,
+    /// Witnesses, each with its address, and the quorum of them that readers get to see; logs in it are passed over.
+    pub witnesses: Option<Policy>,
     /// Time.
     pub clock: Clock,
     /// Shortest time between two status epochs while the log grows.

@@ -101,6 +101,22 @@ pub enum Fork {
         /// Entries in the database.
         entries: u64,
     },
+    /// Somebody holds a checkpoint that this log's key signed, and the database does not hold what it covers.
+    #[error(
+        "{witness} holds a checkpoint of a {log} of {size} that this log's own key signed, and the database, of {held}, does \
+         not hold it: this is an older or another copy, and signing would fork the log. Stop, see that no other process \
+         signs with these keys, restore the newest copy of the database, check it with `touchstone fsck`, and start again"
+    )]
+    Witnessed {
+        /// Which log.
+        log: &'static str,
+        /// Size that was signed.
+        size: u64,
+        /// Size in the database.
+        held: u64,
+        /// Who shows it: a witness, or the file where it is kept.
+        witness: String,
+    },
     /// What tells what was signed cannot be read.
     #[error("{SIGNED} in the folder log.guard is damaged: stop, and put it back as it was")]
     Damaged,

@@ -16,9 +16,12 @@ mod refusing;
 mod registration;
 mod sequencer;
 mod service;
+mod witnesses;
 
 pub use config::{Config, LogKeys};
 pub use guard::Fork;
 pub use log::OpenError;
 pub use refusing::Refusing;
+pub use registration::Refusals;
 pub use service::{ROWS, RegistryService};
+pub use witnesses::{Problem, Report, Standing, Witnesses, read_witnesses};

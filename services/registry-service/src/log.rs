@@ -5,7 +5,7 @@
 //! promised.
 
 use std::future::Future;
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use proto::registry::Entry;
@@ -28,6 +28,7 @@ use crate::guard::{Fork, Guard};
 use crate::index::Index;
 use crate::publisher::{Publisher, Signers};
 use crate::sequencer::Sequencer;
+use crate::witnesses::{Evidence, Witnesses};
 
 /// Statements waiting for the sequencer before callers wait too.
 const QUEUE: usize = 1_024;
@@ -62,6 +63,18 @@ pub struct View {
     pub head: SignedHead,
     /// Status as of the latest epoch.
     pub status: Option<Status>,
+    /// Whether witnesses cosign what belongs to an epoch: then readers get those checkpoints first.
+    pub is_witnessed: bool,
+}
+
+impl View {
+    /// The checkpoint under which a leaf is proved: the newest that was shown to witnesses, where it covers the leaf.
+    pub fn head_for(&self, leaf: u64) -> &SignedHead {
+        match &self.status {
+            Some(status) if self.is_witnessed && status.shown.head.size > leaf => &status.shown.head,
+            _ => &self.head,
+        }
+    }
 }
 
 /// A checkpoint and what is signed over its root.
@@ -75,31 +88,57 @@ pub struct SignedHead {
     pub root: SignedRoot,
 }
 
-/// The status log and the map that its latest epoch fixes.
+/// The status log: every epoch made, and the one that readers get.
 pub struct Status {
     /// Epochs, as leaves.
     pub tree: MemoryTree,
     /// The epochs.
     pub epochs: Vec<Epoch>,
-    /// Records of all leaves below the latest epoch's size.
-    pub map: MemoryTree,
-    /// The checkpoint of the log that the latest epoch covers.
+    /// What the last epoch made fixes.
+    pub made: Fixed,
+    /// What the epoch that readers get fixes: the last one, or the one before while witnesses are asked.
+    pub shown: Fixed,
+}
+
+/// What an epoch fixes.
+#[derive(Clone)]
+pub struct Fixed {
+    /// Number of the epoch.
+    pub epoch: u64,
+    /// Records of all leaves below the epoch's size.
+    pub map: Arc<MemoryTree>,
+    /// The checkpoint of the log that the epoch covers.
     pub head: SignedHead,
-    /// Checkpoint of the status log.
+    /// Checkpoint of the status log, of which the epoch is the last leaf.
     pub note: Vec<u8>,
 }
 
 impl Status {
-    /// The latest epoch.
+    /// The epoch that readers get.
     pub fn latest(&self) -> &Epoch {
-        // A status exists only with at least one epoch.
-        &self.epochs[self.epochs.len() - 1]
+        // Only an epoch that is there fixes anything.
+        &self.epochs[self.shown.epoch as usize]
     }
 
-    /// The first epoch that covers a leaf.
+    /// The last epoch made.
+    pub fn last(&self) -> &Epoch {
+        &self.epochs[self.made.epoch as usize]
+    }
+
+    /// Leaves of the status log that readers get.
+    pub fn size(&self) -> u64 {
+        self.shown.epoch + 1
+    }
+
+    /// The epochs that readers get.
+    pub fn shown_epochs(&self) -> &[Epoch] {
+        &self.epochs[..=self.shown.epoch as usize]
+    }
+
+    /// The first epoch that covers a leaf, of those that readers get.
     pub fn covering(&self, leaf: u64) -> Option<&Epoch> {
-        let first = self.epochs.partition_point(|epoch| epoch.size <= leaf);
-        self.epochs.get(first)
+        let epochs = self.shown_epochs();
+        epochs.get(epochs.partition_point(|epoch| epoch.size <= leaf))
     }
 }
 
@@ -121,6 +160,10 @@ pub struct Log {
     pub submit: mpsc::Sender<Submission>,
     /// Changes whenever something is published.
     pub published: watch::Receiver<Published>,
+    /// Why nothing is signed any more, once another history of this log was found.
+    pub halted: Arc<OnceLock<Fork>>,
+    /// Its witnesses, where it has any.
+    pub witnesses: Option<Arc<Witnesses>>,
 }
 
 /// The view, to look at for a moment.
@@ -161,7 +204,7 @@ impl From<String> for OpenError {
 /// # Errors
 /// [`OpenError`]. Nothing was signed then.
 pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), OpenError> {
-    let Config { origin, log_id, keys, store, blobs, guard, clock, min_epoch, max_epoch, .. } = config;
+    let Config { origin, log_id, keys, store, blobs, guard, witnesses, clock, min_epoch, max_epoch, .. } = config;
     let status_origin = format!("{origin}/status");
     let words = |e: &dyn std::fmt::Display| e.to_string();
     let identity = LogIdentity {
@@ -198,11 +241,24 @@ pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), OpenError> {
     let fresh = tree.size() == 0;
     same_log(store.as_ref(), &identity).await?;
     // Step 3: compare with what was signed last, which is kept outside the database.
+    let evidence = Evidence {
+        guard: guard.clone(),
+        own: [signers.note.verifier().clone(), signers.status_note.verifier().clone()],
+    };
     let guard = Guard::open(guard).await.map_err(|e| words(&e))?;
     guard.check(&tree, &epochs)?;
+    let status_tree: MemoryTree = epochs.iter().map(|epoch| leaf_hash(&epoch.to_bytes())).collect();
+    if let Some(fork) = evidence.check(witnesses.as_ref(), [&tree, &status_tree]).await.map_err(|e| words(&e))? {
+        return Err(fork.into());
+    }
 
     let placeholder = signers.head(&origin, &log_id, &MemoryTree::new(), 0)?;
-    let view = Arc::new(RwLock::new(View { tree, index, head: placeholder, status: None }));
+    let is_witnessed = witnesses.is_some();
+    let view = Arc::new(RwLock::new(View { tree, index, head: placeholder, status: None, is_witnessed }));
+    let halted = Arc::new(OnceLock::new());
+    let Evidence { guard: beside, own } = evidence;
+    let witnesses =
+        witnesses.map(|policy| Arc::new(Witnesses::new(&policy, &own, view.clone(), beside, halted.clone())));
     let (published, watching) = watch::channel(Published::default());
     let (submit, queue) = mpsc::channel(QUEUE);
     let (sequenced, durable) = watch::channel(tree_size(&view));
@@ -229,17 +285,22 @@ pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), OpenError> {
         last_epoch: Instant::now(),
         last_checkpoint: Instant::now(),
         guard,
+        witnesses: witnesses.clone(),
+        waits_until: None,
     };
-    publisher.restore_status(epochs)?;
+    publisher.restore_status(status_tree, epochs)?;
     publisher.publish().await.map_err(|e| e.message)?;
     publisher.epoch().await.map_err(|e| e.message)?;
+    let accompanying = witnesses.as_ref().map_or_else(Vec::new, Witnesses::start);
+    publisher.await_witnesses().await;
     // Step 6: each on a thread of its own. Checks of signatures keep the others busy, and nobody is answered before the
     // sequencer has had its turn.
     let (sequencing, publishing) = (alone(sequencer.run(queue)), alone(publisher.run()));
     let task = tokio::spawn(async move {
         let _ended = tokio::join!(sequencing, publishing);
+        accompanying.iter().for_each(tokio::task::AbortHandle::abort);
     });
-    Ok((Log { view, submit, published: watching }, task))
+    Ok((Log { view, submit, published: watching, halted, witnesses }, task))
 }
 
 fn tree_size(view: &RwLock<View>) -> u64 {

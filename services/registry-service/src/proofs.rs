@@ -32,7 +32,7 @@ pub fn epoch(status: &Status, number: u64) -> Result<EpochProof, Refusal> {
     let epoch = status.epochs.get(number as usize).ok_or_else(|| internal("no such epoch"))?;
     Ok(EpochProof {
         epoch: epoch.to_bytes(),
-        path: inclusion_proof(&status.tree, number, status.tree.size()).map_err(internal)?,
+        path: inclusion_proof(&status.tree, number, status.size()).map_err(internal)?,
     })
 }
 
@@ -42,7 +42,7 @@ pub fn state(view: &View, status: &Status, leaf: u64) -> Result<(Vec<u8>, Vec<tl
     let first = status.covering(leaf).ok_or_else(not_yet)?;
     Ok((
         view.index.record_at(leaf, size).to_bytes(),
-        inclusion_proof(&status.map, leaf, size).map_err(internal)?,
+        inclusion_proof(status.shown.map.as_ref(), leaf, size).map_err(internal)?,
         epoch(status, first.number)?,
     ))
 }
@@ -114,7 +114,7 @@ impl Wanted {
             proofs.push(StatementProof {
                 entry,
                 index: leaf,
-                path: inclusion_proof(&view.tree, leaf, status.head.size).map_err(internal)?,
+                path: inclusion_proof(&view.tree, leaf, status.shown.head.size).map_err(internal)?,
                 record,
                 record_path,
                 first_epoch,
@@ -124,10 +124,10 @@ impl Wanted {
         let mut proofs = proofs.into_iter();
         let mut next = || proofs.next().ok_or_else(|| internal("a proof is missing"));
         Ok(Bundle {
-            checkpoint: status.head.note.clone(),
-            status_checkpoint: status.note.clone(),
+            checkpoint: status.shown.head.note.clone(),
+            status_checkpoint: status.shown.note.clone(),
             latest_epoch: epoch(status, status.latest().number)?,
-            receipt: receipt(view, &status.head, self.certificate)?,
+            receipt: receipt(view, &status.shown.head, self.certificate)?,
             certificate: next()?,
             accreditation: next()?,
             arrangement: match self.arrangement {

@@ -20,7 +20,8 @@ use tokio::sync::watch;
 use crate::error::{DOMAIN, internal};
 use crate::guard::{Guard, Head, Heads};
 use crate::index::Index;
-use crate::log::{FENCE, Published, SignedHead, Status, View, part, read, write};
+use crate::log::{FENCE, Fixed, Published, SignedHead, Status, View, part, read, write};
+use crate::witnesses::{self, PATIENCE, Round, Witnesses};
 
 /// Shortest time between two checkpoints: a signature and two syncs of a file serve all statements of that time.
 const PACE: Duration = Duration::from_millis(20);
@@ -71,6 +72,10 @@ pub struct Publisher {
     pub last_checkpoint: Instant,
     /// The heads signed last.
     pub guard: Guard,
+    /// Who cosigns, where there are any.
+    pub witnesses: Option<Arc<Witnesses>>,
+    /// Until when the last epoch made waits for its quorum; `None` when it is shown.
+    pub waits_until: Option<Instant>,
 }
 
 impl Signers {
@@ -96,12 +101,26 @@ fn signed_note(signer: &NoteSigner, checkpoint: &Checkpoint) -> Result<Vec<u8>, 
 impl Publisher {
     /// Publishes what is sequenced and makes epochs, until the sequencer has ended and all of it is published.
     pub async fn run(mut self) {
+        let mut cosignatures = self.witnesses.as_ref().map(|witnesses| witnesses.changes());
+        let mut come = async move || match &mut cosignatures {
+            Some(changes) => changes.changed().await.is_ok(),
+            None => std::future::pending().await,
+        };
         loop {
+            if self.is_halted() {
+                // Nothing is signed any more: what was sequenced before stays unpublished.
+                while self.sequenced.changed().await.is_ok() {}
+                return;
+            }
             let due = self.next_checkpoint().map_or(self.next_epoch(), |due| due.min(self.next_epoch()));
             let ended = tokio::select! {
                 changed = self.sequenced.changed() => changed.is_err(),
+                _changed = come() => false,
                 () = tokio::time::sleep_until(due.into()) => false,
             };
+            if self.is_halted() {
+                continue;
+            }
             let due = |at: Option<Instant>| at.is_some_and(|at| ended || at <= Instant::now());
             if due(self.next_checkpoint())
                 && let Err(refusal) = self.publish().await
@@ -112,18 +131,29 @@ impl Publisher {
             if ended {
                 return;
             }
-            if self.next_epoch() <= Instant::now()
+            if self.waits_until.is_none()
+                && self.next_epoch() <= Instant::now()
                 && let Err(refusal) = self.epoch().await
             {
                 tracing::error!(message = refusal.message, "no status epoch could be made");
                 self.last_epoch = Instant::now();
             }
+            // Where no witness is waited for, it is shown at once.
+            self.take_cosignatures();
         }
     }
 
+    fn is_halted(&self) -> bool {
+        self.witnesses.as_ref().is_some_and(|witnesses| witnesses.halted().is_some())
+    }
+
+    /// When an epoch is due: the next, or the one made to be shown.
     fn next_epoch(&self) -> Instant {
+        if let Some(until) = self.waits_until {
+            return until;
+        }
         let view = read(&self.view);
-        let covered = view.status.as_ref().map_or(0, |status| status.latest().size);
+        let covered = view.status.as_ref().map_or(0, |status| status.last().size);
         self.last_epoch + if view.head.size > covered { self.min_epoch } else { self.max_epoch }
     }
 
@@ -186,13 +216,13 @@ impl Publisher {
             let size = view.head.size;
             let now = whole_second((self.clock)());
             let status = view.status.as_ref();
-            let previous_size = status.map_or(0, |status| status.latest().size);
-            let mut map = status.map_or_else(MemoryTree::new, |status| status.map.clone());
+            let previous_size = status.map_or(0, |status| status.last().size);
+            let mut map = status.map_or_else(MemoryTree::new, |status| MemoryTree::clone(&status.made.map));
             update_map(&mut map, &view.index, previous_size, size).map_err(internal)?;
             let epoch = Epoch {
                 number: status.map_or(0, |status| status.epochs.len() as u64),
                 // Never earlier than the epoch before, whatever the clock does.
-                time: status.map_or(now, |status| now.max(status.latest().time)),
+                time: status.map_or(now, |status| now.max(status.last().time)),
                 previous_size,
                 size,
                 root: view.tree.root(size).map_err(internal)?,
@@ -220,67 +250,132 @@ impl Publisher {
         Ok(())
     }
 
-    /// Makes an epoch what readers see.
-    fn take_epoch(&self, epoch: Epoch, map: MemoryTree) -> Result<(), String> {
+    /// Signs what an epoch fixes. Readers see it at once, or when its witnesses were asked.
+    fn take_epoch(&mut self, epoch: Epoch, map: MemoryTree) -> Result<(), String> {
         let mut guard = write(&self.view);
         let view = &mut *guard;
-        let (mut tree, mut epochs) = match view.status.take() {
-            Some(status) => (status.tree, status.epochs),
-            None => (MemoryTree::new(), Vec::new()),
+        let (mut tree, mut epochs, shown) = match view.status.take() {
+            Some(status) => (status.tree, status.epochs, Some(status.shown)),
+            None => (MemoryTree::new(), Vec::new(), None),
         };
         tree.push(leaf_hash(&epoch.to_bytes()));
         epochs.push(epoch);
-        let root = tree.root(tree.size()).map_err(|e| e.to_string())?;
-        let checkpoint = Checkpoint::new(format!("{}/status", self.origin), tree.size(), root);
-        let note = signed_note(&self.signers.status_note, &checkpoint)?;
         let head = if view.head.size == epoch.size {
             view.head.clone()
         } else {
             self.signers.head(&self.origin, &self.log_id, &view.tree, epoch.size)?
         };
-        view.status = Some(Status { tree, epochs, map, head, note });
+        let note = self.status_note(&tree)?;
+        let made = Fixed { epoch: epoch.number, map: Arc::new(map), head, note };
+        let round = self.witnesses.is_some().then(|| self.round(&made, &epoch, &tree)).transpose()?;
+        let shown = shown.filter(|_| round.is_some());
+        let is_shown = shown.is_none();
+        view.status = Some(Status { tree, epochs, shown: shown.unwrap_or_else(|| made.clone()), made });
         drop(guard);
-        self.published.send_modify(|published| published.epoch_size = epoch.size);
+        if let (Some(witnesses), Some(round)) = (&self.witnesses, round) {
+            witnesses.begin(round);
+        }
+        if is_shown {
+            self.published.send_modify(|published| published.epoch_size = epoch.size);
+        } else {
+            self.waits_until = Some(Instant::now() + PATIENCE);
+        }
         Ok(())
     }
 
-    /// Rebuilds the status from the epochs and compares every map root that can still be computed: the last.
-    pub fn restore_status(&mut self, epochs: Vec<Epoch>) -> Result<(), String> {
+    fn status_note(&self, tree: &MemoryTree) -> Result<Vec<u8>, String> {
+        let root = tree.root(tree.size()).map_err(|e| e.to_string())?;
+        signed_note(&self.signers.status_note, &Checkpoint::new(format!("{}/status", self.origin), tree.size(), root))
+    }
+
+    /// The checkpoints that belong to an epoch, for the witnesses.
+    fn round(&self, made: &Fixed, epoch: &Epoch, status: &MemoryTree) -> Result<Round, String> {
+        let root = status.root(status.size()).map_err(|e| e.to_string())?;
+        let status = Checkpoint::new(format!("{}/status", self.origin), status.size(), root);
+        let head = |checkpoint: Checkpoint, signer: &NoteSigner| {
+            let text = checkpoint.to_body();
+            let line = signer.sign(&text).map_err(|e| e.to_string())?;
+            let note = SignedNote::new(text, vec![line]).map_err(|e| e.to_string())?;
+            Ok::<_, String>(witnesses::Head { checkpoint, note })
+        };
+        let log = Checkpoint::new(self.origin.clone(), epoch.size, epoch.root);
+        let heads = [head(log, &self.signers.note)?, head(status, &self.signers.status_note)?];
+        Ok(Round { epoch: made.epoch, heads })
+    }
+
+    /// Puts the cosignatures that came under what readers see, and shows the last epoch once it need not wait any more.
+    fn take_cosignatures(&mut self) {
+        let Some(witnesses) = self.witnesses.clone() else { return };
+        let cosigned = match witnesses.cosigned() {
+            Ok(Some(cosigned)) => cosigned,
+            Ok(None) => return,
+            Err(error) => return tracing::error!(%error, "cosignatures could not be taken"),
+        };
+        let is_due = self.waits_until.is_some_and(|until| cosigned.is_settled || until <= Instant::now());
+        let size = {
+            let mut guard = write(&self.view);
+            let view = &mut *guard;
+            let Some(status) = view.status.as_mut().filter(|status| status.made.epoch == cosigned.epoch) else {
+                return;
+            };
+            let [note, status_note] = cosigned.notes;
+            if !is_due && status.made.head.note == note && status.made.note == status_note {
+                return;
+            }
+            status.made.head.note = note;
+            status.made.note = status_note;
+            if !is_due && status.shown.epoch != status.made.epoch {
+                return;
+            }
+            status.shown = status.made.clone();
+            if view.head.size == status.shown.head.size {
+                view.head.note.clone_from(&status.shown.head.note);
+            }
+            status.latest().size
+        };
+        if is_due {
+            self.waits_until = None;
+            witnesses.shown();
+        }
+        // Those who watch get the cosignatures too.
+        self.published.send_modify(|published| published.epoch_size = size);
+    }
+
+    /// Waits until the first epoch is settled, so that what a restarted log shows first is cosigned where it can be.
+    pub async fn await_witnesses(&mut self) {
+        let Some(witnesses) = self.witnesses.clone() else { return };
+        let mut changes = witnesses.changes();
+        while self.waits_until.is_some_and(|until| Instant::now() < until) && !self.is_halted() {
+            self.take_cosignatures();
+            let Some(until) = self.waits_until else { return };
+            let _changed = tokio::time::timeout_at(until.into(), changes.changed()).await;
+        }
+        self.take_cosignatures();
+    }
+
+    /// Rebuilds the status from the epochs and compares the one map root that can still be computed, the last.
+    pub fn restore_status(&mut self, tree: MemoryTree, epochs: Vec<Epoch>) -> Result<(), String> {
         let Some(last) = epochs.last().copied() else { return Ok(()) };
         let mut map = MemoryTree::new();
-        {
+        let head = {
             let view = read(&self.view);
             update_map(&mut map, &view.index, 0, last.size)?;
             if view.tree.root(last.size).map_err(|e| e.to_string())? != last.root {
                 return Err("the entries are not those that the last epoch covers".into());
             }
-        }
+            self.signers.head(&self.origin, &self.log_id, &view.tree, last.size)?
+        };
         if map.root(last.size).map_err(|e| e.to_string())? != last.map_root {
             return Err("the status records are not those that the last epoch fixed".into());
         }
-        let mut tree = MemoryTree::new();
-        for epoch in &epochs[..epochs.len() - 1] {
-            tree.push(leaf_hash(&epoch.to_bytes()));
-        }
-        let head = {
-            let view = read(&self.view);
-            self.signers.head(&self.origin, &self.log_id, &view.tree, last.size)?
-        };
-        let earlier = epochs[..epochs.len() - 1].to_vec();
-        {
-            let mut view = write(&self.view);
-            if !earlier.is_empty() {
-                view.status = Some(Status {
-                    tree,
-                    epochs: earlier,
-                    map: MemoryTree::new(),
-                    head: head.clone(),
-                    note: Vec::new(),
-                });
-            }
-            view.head = head;
-        }
-        self.take_epoch(last, map)
+        let note = self.status_note(&tree)?;
+        let made = Fixed { epoch: last.number, map: Arc::new(map), head: head.clone(), note };
+        let mut view = write(&self.view);
+        view.head = head;
+        view.status = Some(Status { tree, epochs, shown: made.clone(), made });
+        drop(view);
+        self.published.send_modify(|published| published.epoch_size = last.size);
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! A group goes through the checks together, so that what costs a call or a look-up is asked once for all of them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use cose::key::PublicKey;
 use futures_util::{Stream, StreamExt};
@@ -25,6 +25,7 @@ use tokio::sync::{oneshot, watch};
 use tonic::{Code, Status, Streaming};
 
 use crate::error::{self, DOMAIN, internal, refuse};
+use crate::guard::Fork;
 use crate::log::{Log, Submission, part, read};
 use crate::{checks, convert};
 
@@ -44,7 +45,11 @@ pub struct Registration {
     clock: Clock,
     operator: Arc<(String, PublicKey)>,
     paths: Arc<checks::Paths>,
+    refusals: Refusals,
 }
+
+/// How many statements were refused, by reason: a value of `ErrorReason`.
+pub type Refusals = Arc<Mutex<BTreeMap<&'static str, u64>>>;
 
 /// A statement on its way.
 enum Step {
@@ -86,7 +91,13 @@ impl Registration {
         clock: Clock,
         operator: (String, PublicKey),
     ) -> Self {
-        Registration { log, store, footprints, clock, operator: Arc::new(operator), paths: Arc::default() }
+        let (paths, refusals) = (Arc::default(), Arc::default());
+        Registration { log, store, footprints, clock, operator: Arc::new(operator), paths, refusals }
+    }
+
+    /// The count of refusals, as it goes on.
+    pub fn refusals(&self) -> Refusals {
+        self.refusals.clone()
     }
 
     /// Registers one statement; answers when it is durable.
@@ -141,12 +152,29 @@ impl Registration {
         answers.chain(broken).collect()
     }
 
-    /// Registers a group; an answer for each, in order.
+    /// Registers a group; an answer for each, in order. Refusals are counted.
     async fn group(
         &self,
         caller: &Caller,
         requests: Vec<wire::RegisterStatementRequest>,
     ) -> Vec<Result<wire::Entry, Refusal>> {
+        let answers = self.decide(caller, requests).await;
+        let mut refusals = answers.iter().filter_map(|answer| answer.as_ref().err()).peekable();
+        if refusals.peek().is_some() {
+            let mut counted = self.refusals.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            refusals.for_each(|refusal| *counted.entry(refusal.reason).or_default() += 1);
+        }
+        answers
+    }
+
+    async fn decide(
+        &self,
+        caller: &Caller,
+        requests: Vec<wire::RegisterStatementRequest>,
+    ) -> Vec<Result<wire::Entry, Refusal>> {
+        if self.log.halted.get().is_some() {
+            return requests.iter().map(|_| Err(Fork::refusal())).collect();
+        }
         // Step 1: each by itself: its form, whether it was carried out before, its signer.
         let mut steps = Vec::with_capacity(requests.len());
         for (place, request) in requests.into_iter().enumerate() {

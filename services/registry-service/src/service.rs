@@ -24,7 +24,8 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::config::Config;
 use crate::error::{DOMAIN, internal};
 use crate::log::{Log, OpenError, Published, View, part, read};
-use crate::registration::Registration;
+use crate::registration::{Refusals, Registration};
+use crate::witnesses::Witnesses;
 use crate::{convert, log, proofs};
 
 /// Longest wait for something to be published.
@@ -102,6 +103,16 @@ impl RegistryService {
         self.log.published.clone()
     }
 
+    /// How many statements were refused, by reason, as the count goes on.
+    pub fn refusals(&self) -> Refusals {
+        self.registration.refusals()
+    }
+
+    /// The log's witnesses, where it has any.
+    pub fn witnesses(&self) -> Option<Arc<Witnesses>> {
+        self.log.witnesses.clone()
+    }
+
     fn view(&self) -> RwLockReadGuard<'_, View> {
         read(&self.log.view)
     }
@@ -159,10 +170,10 @@ impl RegistryService {
             let view = self.view();
             let status = view.status.as_ref().ok_or_else(unknown)?;
             if let Ok(bundle) = EntryBundle::parse(path) {
-                return epoch_bundle(bundle, &status.epochs).ok_or_else(unknown);
+                return epoch_bundle(bundle, status.shown_epochs()).ok_or_else(unknown);
             }
             let tile = Tile::parse(path).map_err(|_| unknown())?;
-            return published_tile(tile, &status.tree, status.tree.size()).ok_or_else(unknown);
+            return published_tile(tile, &status.tree, status.size()).ok_or_else(unknown);
         }
         if let Ok(bundle) = EntryBundle::parse(path) {
             return self.entry_bundle(bundle).await?.ok_or_else(unknown);
@@ -190,9 +201,13 @@ impl RegistryService {
     }
 }
 
-/// The newest checkpoints: of the log, and of the status log.
+/// The newest checkpoints: of the log, and of the status log. Where witnesses cosign, those of the epoch shown.
 fn checkpoints(view: &View) -> (Vec<u8>, Vec<u8>) {
-    (view.head.note.clone(), view.status.as_ref().map_or(Vec::new(), |status| status.note.clone()))
+    match &view.status {
+        None => (view.head.note.clone(), Vec::new()),
+        Some(status) if view.is_witnessed => (status.shown.head.note.clone(), status.shown.note.clone()),
+        Some(status) => (view.head.note.clone(), status.shown.note.clone()),
+    }
 }
 
 /// Epochs as the entries that they are of the status log.
@@ -341,8 +356,8 @@ impl Rpc for RegistryService {
         let view = self.view();
         Ok(Response::new(wire::Receipt {
             entry: request.name,
-            receipt: proofs::receipt(&view, &view.head, leaf)?,
-            checkpoint: view.head.note.clone(),
+            receipt: proofs::receipt(&view, view.head_for(leaf), leaf)?,
+            checkpoint: view.head_for(leaf).note.clone(),
         }))
     }
 
@@ -362,14 +377,22 @@ impl Rpc for RegistryService {
     ) -> Result<Response<Checkpoints>, Status> {
         let mut published = self.log.published.clone();
         published.mark_changed();
-        let watching = (published, self.stopping.clone(), self.log.view.clone());
-        let stream = futures_util::stream::unfold(watching, |(mut published, mut stopping, view)| async move {
-            tokio::select! {
-                changed = published.changed() => changed.ok()?,
-                _ = stopping.wait_for(|stopping| *stopping) => return None,
-            }
-            let (checkpoint, status_checkpoint) = checkpoints(&read(&view));
-            Some((Ok(wire::WatchCheckpointResponse { checkpoint, status_checkpoint }), (published, stopping, view)))
+        let watching = (published, self.stopping.clone(), self.log.view.clone(), Default::default());
+        let stream = futures_util::stream::unfold(watching, |(mut published, mut stopping, view, before)| async move {
+            let now = loop {
+                tokio::select! {
+                    changed = published.changed() => changed.ok()?,
+                    _ = stopping.wait_for(|stopping| *stopping) => return None,
+                }
+                // Not everything that is published is another checkpoint for readers.
+                let now = checkpoints(&read(&view));
+                if now != before {
+                    break now;
+                }
+            };
+            let (checkpoint, status_checkpoint) = now.clone();
+            let answer = wire::WatchCheckpointResponse { checkpoint, status_checkpoint };
+            Some((Ok(answer), (published, stopping, view, now)))
         });
         Ok(Response::new(Box::pin(stream)))
     }
@@ -423,7 +446,7 @@ impl Rpc for RegistryService {
             path: convert::path(&path),
             first_epoch: Some(wire_epoch(covering, first)),
             latest_epoch: Some(wire_epoch(latest, proofs::epoch(status, latest)?)),
-            status_checkpoint: status.note.clone(),
+            status_checkpoint: status.shown.note.clone(),
         }))
     }
 

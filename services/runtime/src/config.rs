@@ -167,6 +167,9 @@ pub struct Log {
     /// data; on another disk it is in no backup of the data.
     #[serde(default = "guard")]
     pub guard: PathBuf,
+    /// Witnesses and their quorum: a policy (c2sp.org/tlog-policy) with the address of each. None when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witnesses: Option<PathBuf>,
     /// Shortest time between status epochs while the log grows, milliseconds.
     #[serde(default = "min_epoch_ms")]
     pub min_epoch_ms: u64,
@@ -385,6 +388,7 @@ impl Config {
         }
         if let Some(log) = &mut self.log {
             files.extend([&mut log.receipt_key, &mut log.note_key, &mut log.status_note_key, &mut log.operator_key]);
+            files.extend(&mut log.witnesses);
         }
         files
     }
@@ -534,8 +538,9 @@ impl Config {
                 receipt_key: file.clone(),
                 note_key: file.clone(),
                 status_note_key: file.clone(),
-                operator_key: file,
+                operator_key: file.clone(),
                 guard: guard(),
+                witnesses: Some(file),
                 min_epoch_ms: min_epoch_ms(),
                 max_epoch_secs: max_epoch_secs(),
             }),

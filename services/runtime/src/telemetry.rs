@@ -26,6 +26,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 pub use meters::{Meters, MetersError};
 pub use observe::Observe;
+/// A label of a figure.
+pub use opentelemetry::KeyValue as Label;
 pub use store::observed;
 
 use crate::config::Telemetry;

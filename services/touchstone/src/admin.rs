@@ -30,6 +30,8 @@ pub struct Admin {
     pub sequencer: Option<AbortHandle>,
     /// Why the log, where it is here, signs nothing.
     pub refusing: Option<registry_service::Fork>,
+    /// The witnesses of the log, where it is here and has any.
+    pub witnesses: Option<Arc<registry_service::Witnesses>>,
     /// Services in other processes.
     pub peers: Vec<(Service, Peer)>,
     /// True once the process was asked to end.
@@ -66,6 +68,25 @@ fn cause(error: &dyn std::error::Error) -> String {
     deepest.to_string()
 }
 
+/// How the witnesses stand. One that is away makes nothing unready: the log goes on, and says that the quorum is missed.
+fn cosigned(report: &registry_service::Report) -> String {
+    let mut lines = String::new();
+    for one in &report.witnesses {
+        let state = match &one.problem {
+            None => format!("ok, {} entries", one.cosigned),
+            Some(problem) => format!("behind at {} entries: {problem}", one.cosigned),
+        };
+        let _infallible = writeln!(lines, "witness {}: {state}", one.name);
+    }
+    let quorum = if report.quorum_reached { "reached" } else { "not reached" };
+    let _infallible = writeln!(
+        lines,
+        "quorum: {quorum} by {} cosignatures at {} entries, last reached at {}",
+        report.cosignatures, report.submitted, report.witnessed
+    );
+    lines
+}
+
 /// 200 when everything of its own works, 503 otherwise; one line each. A peer that is away is told, and does not make
 /// this process unready: what needs no peer is still done, and the rest says UNAVAILABLE.
 async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
@@ -88,11 +109,17 @@ async fn ready(State(admin): State<Admin>) -> (StatusCode, String) {
     if let Some(fork) = &admin.refusing {
         own.push(("log", Err(format!("LOG_REFUSES_TO_SIGN: {fork}"))));
     }
+    if let Some(fork) = admin.witnesses.as_ref().and_then(|witnesses| witnesses.halted()) {
+        own.push(("log", Err(format!("SPLIT_VIEW: {fork}; both checkpoints are kept in log.guard/split-view"))));
+    }
     let code =
         if own.iter().all(|(_, state)| state.is_ok()) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut lines = String::new();
     for (what, state) in own {
         let _infallible = writeln!(lines, "{what}: {}", state.err().unwrap_or_else(|| "ok".into()));
+    }
+    if let Some(witnesses) = &admin.witnesses {
+        lines += &cosigned(&witnesses.report());
     }
     for (service, channel) in &admin.peers {
         let mut health = HealthClient::new(channel.clone());

@@ -157,7 +157,7 @@ pub fn check_host(host: &str) -> Result<(), String> {
 }
 
 /// Writes a file that did not exist; secrets are readable by their owner alone.
-fn write(path: &Path, bytes: &[u8], secret: bool) -> Result<(), InitError> {
+pub(crate) fn write(path: &Path, bytes: &[u8], secret: bool) -> Result<(), InitError> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |e: std::io::Error| match e.kind() {
         ErrorKind::AlreadyExists => InitError::Exists { path: path.to_owned() },
@@ -233,6 +233,7 @@ pub fn init(options: &Options) -> Result<Installation, InitError> {
     let introduction_file = folder.join("introduction.toml");
     write(&introduction_file, format!("{INTRODUCED}{introduced}").as_bytes(), false)?;
     write(&folder.join("blocked.toml"), BLOCKED.as_bytes(), false)?;
+    write(&folder.join("witnesses.policy"), WITNESSES.as_bytes(), false)?;
     let config = folder.join("touchstone.toml");
     write(&config, sample(options).as_bytes(), false)?;
     let keys = vec![
@@ -304,6 +305,17 @@ const BLOCKED: &str =
 #   reason = \"what the caller is told\"
 ";
 
+/// The policy of witnesses, with none in it.
+const WITNESSES: &str = "# Witnesses of the log and of its status log, and how many of them readers ask for (c2sp.org/tlog-policy). Read at the
+# start. For example, two of three, each with the address of its submission prefix:
+#   witness customs customs.example/w1+7d61b5d6+BH… http://witness.customs.example:7090
+#   witness auditor auditor.example/w1+1f2e3d4c+BG… http://witness.auditor.example:7090
+#   witness body body.example/w1+5a6b7c8d+BK… http://witness.body.example:7090
+#   group two-of-three 2 customs auditor body
+#   quorum two-of-three
+quorum none
+";
+
 /// Before the introduction.
 const INTRODUCED: &str =
     "# Names and public keys of a transparency log, for partners. It is no trust yet: compare the fingerprints with the
@@ -337,6 +349,7 @@ receipt_key = "log-receipt.key"            # P-256: receipts
 note_key = "log-note.key"                  # Ed25519: checkpoints
 status_note_key = "log-status-note.key"    # Ed25519: status checkpoints
 operator_key = "operator.jwk"              # public: keep operator.key away from this machine
+witnesses = "witnesses.policy"             # who cosigns checkpoints: nobody yet
 min_epoch_ms = {min_epoch_ms}    # shortest time between status epochs while the log grows
 max_epoch_secs = 600    # longest, also when nothing changed
 "#

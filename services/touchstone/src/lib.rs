@@ -7,3 +7,4 @@ pub mod fsck;
 pub mod identities;
 pub mod init;
 pub mod serve;
+pub mod witness;

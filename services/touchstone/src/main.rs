@@ -13,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use touchstone::fsck::{Then, fsck};
 use touchstone::init::{Installation, Options, check_host, check_origin, enrol, enrol_service, init};
 use touchstone::serve::{self, ServeError, Server, Setup, Sockets};
+use touchstone::witness;
 
 /// Statements are made on one thread and given up on another, thousands a second: glibc's allocator is slow at that.
 #[global_allocator]
@@ -85,6 +86,11 @@ enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Be a witness of transparency logs (C2SP tlog-witness): cosign what only grows, keep what contradicts itself.
+    Witness {
+        #[command(subcommand)]
+        command: WitnessCommand,
+    },
     /// Enrol a caller: make a certificate and key for a person of an organisation.
     Enrol {
         /// Folder that `init` made.
@@ -115,6 +121,42 @@ enum Command {
         /// Files to write: `<out>.crt` and `<out>.key`.
         #[arg(long)]
         out: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum WitnessCommand {
+    /// Make a key and a configuration in a new folder.
+    Init {
+        /// Folder to make; must be new or empty.
+        folder: PathBuf,
+        /// Name of the witness: a URL without its scheme. It stands in its cosignatures: never change it.
+        #[arg(long, default_value = "witness.example/w1")]
+        name: String,
+        /// Where it will listen, over plain HTTP.
+        #[arg(long, default_value = "127.0.0.1:7090", value_parser = address)]
+        listen: SocketAddr,
+        /// Introduction of a log that it will cosign (introduction.toml), compared by another way. Repeatable.
+        #[arg(long = "introduction", value_name = "FILE", required = true)]
+        introductions: Vec<PathBuf>,
+    },
+    /// Run it.
+    Serve {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Check a configuration and the key that it names; nothing is started or written.
+    Check {
+        /// Configuration file.
+        file: PathBuf,
+    },
+    /// List the checkpoints kept because they contradict each other. Exit 1 where some prove that a log signed two
+    /// histories; `touchctl log check-split-view` shows it to anybody.
+    Evidence {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
     },
 }
 
@@ -212,6 +254,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
             print!("{}", Config::read(&file).map_err(|e| e.to_string())?.to_toml());
             Ok(())
         }
+        Command::Witness { command } => witness(command),
         Command::EnrolService { folder, name, hosts, out } => {
             let [certificate, key] = enrol_service(&folder, &name, &hosts, &out).map_err(|e| e.to_string())?;
             println!("Wrote {} and {}.", certificate.display(), key.display());
@@ -233,6 +276,53 @@ fn run(arguments: Arguments) -> Result<(), String> {
                 folder.join("authority.crt").display()
             );
             Ok(())
+        }
+    }
+}
+
+fn witness(command: WitnessCommand) -> Result<(), String> {
+    match command {
+        WitnessCommand::Init { folder, name, listen, introductions } => {
+            let options = witness::Options { folder, name, listen, introductions };
+            let made = witness::init(&options).map_err(|e| e.to_string())?;
+            println!("Made a key and {}.", made.config.display());
+            println!("\nVerifier key, for verifiers' trust files and policies\n  {}", made.vkey);
+            println!("\nNext");
+            println!("  1. Compare the logs' keys in it with their operator by another way (telephone, paper).");
+            println!("  2. touchstone witness serve --config {}", made.config.display());
+            println!(
+                "  3. Give the log's operator a line for witnesses.policy, with the address by which it reaches you:"
+            );
+            println!("     witness NAME {} http://{listen}", made.vkey);
+            Ok(())
+        }
+        WitnessCommand::Serve { config } => {
+            let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+            let subscribed = runtime.block_on(async { telemetry::subscribe(None) }).map_err(|e| e.to_string())?;
+            let served = runtime.block_on(async {
+                let stop = Signals::listen();
+                let server = witness::Server::open(&config, system_clock()).await?;
+                println!("{}", server.words());
+                server.run(stop.asked_to_end()).await;
+                Ok::<_, witness::RunError>(())
+            });
+            subscribed.end();
+            served.map_err(|e| e.to_string())
+        }
+        WitnessCommand::Check { file } => {
+            let vkey = witness::check(&file).map_err(|e| e.to_string())?;
+            println!("{}: good for {vkey}", file.display());
+            Ok(())
+        }
+        WitnessCommand::Evidence { config } => {
+            let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
+            let (lines, is_proved) = runtime.block_on(witness::list(&config)).map_err(|e| e.to_string())?;
+            print!("{lines}");
+            if is_proved {
+                Err("a log signed two histories: tell its supervisor and other verifiers".into())
+            } else {
+                Ok(())
+            }
         }
     }
 }

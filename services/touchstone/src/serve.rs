@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use proto::footprint::footprint_service_server::{self, FootprintServiceServer};
 use proto::metering::metering_service_server::{self, MeteringServiceServer};
 use proto::registry::registry_service_server::{self, RegistryServiceServer};
 use proto::verification::verification_service_server::{self, VerificationServiceServer};
+use registry_service::{Report, Standing, Witnesses};
 use runtime::Clock;
 use runtime::config::{Config, ConfigError, Listen, Service, read_named};
 use runtime::connect::{Arrivals, Door, Peer, channel};
 use runtime::server::{MAX_MESSAGE_BYTES, Serving};
-use runtime::telemetry::{Meters, MetersError, observed};
+use runtime::telemetry::{Label, Meters, MetersError, observed};
 use store::{BlobStore, FolderBlobs, RegistryStore, RocksStore, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -298,8 +299,25 @@ fn log_keys(log: &runtime::config::Log) -> Result<registry_service::LogKeys, Ser
     Ok(registry_service::LogKeys { receipt, note, status_note, operator })
 }
 
-/// The log's part of a configuration, with its keys.
-type LogParts<'a> = (&'a runtime::config::Log, registry_service::LogKeys);
+/// The log's part of a configuration, with its keys and witnesses.
+struct LogParts<'a> {
+    log: &'a runtime::config::Log,
+    keys: registry_service::LogKeys,
+    witnesses: Option<tlog::policy::Policy>,
+}
+
+impl<'a> LogParts<'a> {
+    fn read(log: &'a runtime::config::Log) -> Result<Self, ServeError> {
+        const WITNESSES: &str = "log.witnesses";
+        let read = |path: &PathBuf| {
+            let unusable =
+                |problem: String| ServeError::Key { key: WITNESSES, problem: format!("{}: {problem}", path.display()) };
+            registry_service::read_witnesses(&read_named(WITNESSES, path)?).map_err(unusable)
+        };
+        let witnesses = log.witnesses.as_ref().map(read).transpose()?.flatten();
+        Ok(LogParts { log, keys: log_keys(log)?, witnesses })
+    }
+}
 
 fn read_files<'a>(config: &'a Config, services: &[Service]) -> Result<(Credentials, Option<LogParts<'a>>), ServeError> {
     config.suits(services)?;
@@ -314,7 +332,7 @@ fn read_files<'a>(config: &'a Config, services: &[Service]) -> Result<(Credentia
             problem: "is the authority of callers too: whoever enrols them could make a service; use another".into(),
         });
     }
-    Ok((credentials, log.map(|log| Ok::<_, ServeError>((log, log_keys(log)?))).transpose()?))
+    Ok((credentials, log.map(LogParts::read).transpose()?))
 }
 
 /// Whether a process could run these services: reads every file that the configuration names, and touches nothing.
@@ -324,6 +342,48 @@ fn read_files<'a>(config: &'a Config, services: &[Service]) -> Result<(Credentia
 pub fn check(config: &Config, services: &[Service]) -> Result<(), ServeError> {
     Foundations::read(config, services)?;
     read_files(config, services).map(|_| ())
+}
+
+/// Figures of the log's witnesses: how far each is, what became of requests, and whether the quorum is reached.
+fn measure_witnesses(meters: &Meters, witnesses: &Arc<Witnesses>) {
+    let of = |look: fn(&Report) -> u64| {
+        let witnesses = witnesses.clone();
+        move || look(&witnesses.report())
+    };
+    let gauge = |name, what, look| meters.gauge(name, what, of(look));
+    gauge(
+        "touchstone.log.witnessed.entries",
+        "Entries under the newest checkpoint that the quorum of witnesses cosigned, with its status",
+        |report| report.witnessed,
+    );
+    gauge("touchstone.log.cosignatures", "Cosignatures under the newest checkpoint submitted to witnesses", |report| {
+        report.cosignatures
+    });
+    gauge(
+        "touchstone.log.quorum",
+        "1 where the quorum cosigned the newest checkpoint submitted, 0 otherwise",
+        |report| report.quorum_reached.into(),
+    );
+    gauge(
+        "touchstone.log.split_views",
+        "Other histories of the log that witnesses hold: 0, or the log has forked",
+        |r| r.split_views,
+    );
+    let label = |name: &str| Label::new("witness", name.to_owned());
+    meters.gauges("touchstone.witness.entries", "Entries under the checkpoint that a witness cosigned last", {
+        let witnesses = witnesses.clone();
+        move || witnesses.report().witnesses.iter().map(|one| ([label(&one.name)], one.cosigned)).collect()
+    });
+    meters.counts("touchstone.witness.requests", "Checkpoints submitted to a witness, by what came of it", {
+        let witnesses = witnesses.clone();
+        move || {
+            let counts = |one: Standing| {
+                let label = move |word| [label(&one.name), Label::new("outcome", word)];
+                one.requests.into_iter().map(move |(word, count)| (label(word), count)).collect::<Vec<_>>()
+            };
+            witnesses.report().witnesses.into_iter().flat_map(counts).collect()
+        }
+    });
 }
 
 /// The services of one process, as they are put together.
@@ -357,7 +417,7 @@ impl Server {
         let keeps = services.iter().any(|service| !matches!(service, Service::Verification | Service::Gateway));
         let folder = data;
         let mut data = keeps.then(|| Data::open(folder, services)).transpose()?;
-        let meters = Meters::start(config)?;
+        let meters = Meters::start(config.listen.admin.is_some(), config.telemetry.as_ref())?;
         let traced = config.telemetry.as_ref().is_some_and(|telemetry| telemetry.otlp.is_some());
         if let Some(data) = &mut data {
             data.rows = observed(data.rows.clone(), RocksStore::ENGINE, &meters, traced);
@@ -385,9 +445,9 @@ impl Server {
         // Step 4: the services.
         let (stopping, stops) = watch::channel(false);
         let mut assembly = Assembly { routes: RoutesBuilder::default(), rows: Vec::new(), names: Vec::new() };
-        let (mut sequencer, mut refusing) = (None, None);
+        let (mut sequencer, mut refusing, mut witnesses) = (None, None, None);
         if let Some(Data { rows, blobs, .. }) = &data {
-            if let Some((log, keys)) = log {
+            if let Some(LogParts { log, keys, witnesses: policy }) = log {
                 let started = registry_service::RegistryService::start(registry_service::Config {
                     origin: log.origin.clone(),
                     log_id: log.id.clone(),
@@ -395,6 +455,7 @@ impl Server {
                     store: rows.clone(),
                     blobs: blobs.clone(),
                     guard: open_guard(log, folder)?,
+                    witnesses: policy,
                     footprint: peer(Service::Footprint),
                     clock: clock.clone(),
                     min_epoch: Duration::from_millis(log.min_epoch_ms),
@@ -415,6 +476,22 @@ impl Server {
                             "Entries under the latest status epoch",
                             move || published.borrow().epoch_size,
                         );
+                        let refusals = service.refusals();
+                        meters.counts(
+                            "touchstone.log.refusals",
+                            "Statements that were not registered, by reason",
+                            move || {
+                                let counted = refusals.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                                counted
+                                    .iter()
+                                    .map(|(reason, count)| ([Label::new("error.type", *reason)], *count))
+                                    .collect()
+                            },
+                        );
+                        witnesses = service.witnesses();
+                        if let Some(witnesses) = &witnesses {
+                            measure_witnesses(&meters, witnesses);
+                        }
                         let name = registry_service_server::SERVICE_NAME;
                         add!(assembly, RegistryServiceServer, service, registry_service::ROWS, name);
                     }
@@ -482,6 +559,7 @@ impl Server {
             store: data.as_ref().map(|data| data.rows.clone()),
             sequencer: sequencer.as_ref().map(JoinHandle::abort_handle),
             refusing,
+            witnesses,
             peers: away,
             stopping: stops,
             meters: meters.clone(),

@@ -19,6 +19,8 @@ pub(crate) enum LogCommand {
     CheckProof(CheckProofArgs),
     /// Check that a log's tree extends an older one (RFC 9162, 2.1.4).
     CheckConsistency(CheckConsistencyArgs),
+    /// Check evidence that a log signed two histories, as an audit, a witness or a registry keeps it.
+    CheckSplitView(CheckSplitViewArgs),
     /// Fetch a whole log (C2SP tlog-tiles) and derive all of it again: root, tiles, signatures, registration, status.
     Audit(AuditArgs),
 }
@@ -96,6 +98,27 @@ pub(crate) struct CheckConsistencyArgs {
     /// The proof: a hash a line, in base64; nothing where none is needed.
     #[arg(long, value_name = "FILE")]
     pub(crate) proof: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Two checkpoints of one size with two roots prove it (SPLIT_VIEW, exit code 1). Two sizes leave it open \
+        (SPLIT_VIEW_UNPROVED, 3) until the log proves that one extends the other, or cannot. Checkpoints that the log did \
+        not sign show nothing of it (1, with the reason)."
+)]
+#[command(group = clap::ArgGroup::new("whose").required(true))]
+pub(crate) struct CheckSplitViewArgs {
+    /// The file: split-view-….json.
+    pub(crate) file: PathBuf,
+    /// Policy with the log's key (C2SP tlog-policy).
+    #[arg(long, value_name = "FILE", group = "whose")]
+    pub(crate) policy: Option<PathBuf>,
+    /// What the log's operator published: introduction.toml.
+    #[arg(long, value_name = "FILE", group = "whose")]
+    pub(crate) introduction: Option<PathBuf>,
+    /// Your own trust file.
+    #[arg(long, value_name = "FILE", group = "whose")]
+    pub(crate) trust: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -144,7 +144,7 @@ impl Known {
 }
 
 /// Policies of a log and its status log, without witnesses.
-fn policies(log: &LogTrust) -> Result<(Policy, Policy), TrustError> {
+pub(super) fn policies(log: &LogTrust) -> Result<(Policy, Policy), TrustError> {
     let policy = |path: &str, vkey: &str| {
         let key = NoteVerifier::from_vkey(vkey).ok().and_then(|key| Policy::threshold(key, &[], 0));
         let problem = "is no verifier key; obtain the introduction again".to_owned();

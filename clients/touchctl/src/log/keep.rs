@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tlog::note::MAX_NOTE_BYTES;
+use verify::split_view::SplitView;
 
 use crate::error::Error;
 use crate::files;
@@ -21,14 +22,6 @@ pub(super) struct State {
     pub(super) checkpoint: String,
     /// Signed note of its status log.
     pub(super) status_checkpoint: Option<String>,
-}
-
-/// Two checkpoints of one log that contradict each other: whoever has both can show that the log forked.
-#[derive(Serialize)]
-struct SplitView<'a> {
-    format: &'static str,
-    kept: &'a str,
-    seen: &'a str,
 }
 
 impl State {
@@ -52,21 +45,18 @@ impl State {
 
     /// Keeps it in the place of what was kept before.
     pub(super) fn write(&self, path: &Path) -> Result<(), Error> {
-        files::replace("keep", path, to_json(self))
+        // Structs of text have no form that JSON has not.
+        let text = serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default();
+        files::replace("keep", path, text)
     }
 }
 
 /// Keeps two checkpoints that contradict each other beside the state, which stays as it is.
 pub(super) fn split_view(state: &Path, kept: &str, seen: &str) -> Result<PathBuf, Error> {
-    let digest = hex::encode(cose::sha256([kept, seen].concat().as_bytes()));
+    let evidence = SplitView::new(kept, seen);
     let mut name = state.as_os_str().to_owned();
-    name.push(format!(".split-view-{}.json", &digest[..16]));
+    name.push(format!(".{}", evidence.file_name()));
     let path = PathBuf::from(name);
-    files::replace("keep", &path, to_json(&SplitView { format: "touchstone-split-view-1", kept, seen }))?;
+    files::replace("keep", &path, evidence.to_json())?;
     Ok(path)
-}
-
-fn to_json(value: &impl Serialize) -> String {
-    // Structs of text have no form that JSON has not.
-    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
 }

@@ -15,6 +15,8 @@ use tlog::note::{Cosigner, NoteSigner, SignedNote};
 use tlog::receipt::{Consistency, Inclusion, Issuer, SignedRoot};
 use tlog::tree::{self, MemoryTree};
 
+use verify::split_view::SplitView;
+
 use crate::{Desk, ed25519};
 
 const ORIGIN: &str = "log.example/one";
@@ -324,6 +326,36 @@ fn two_trees() {
         let args = ["check-consistency", "--from", &seven, "--to", &eleven, "--proof", "hashes@"];
         assert_eq!(scene.desk.json(&args).code, 1, "bit {bit}");
     }
+}
+
+#[test]
+fn two_checkpoints_that_contradict_each_other() {
+    let scene = Scene::new();
+    let note = |signer: &NoteSigner, size: u64, root: [u8; 32]| {
+        let body = Checkpoint::new(ORIGIN, size, root).to_body();
+        let line = signer.sign(&body).unwrap();
+        SignedNote::new(body, vec![line]).unwrap().encode()
+    };
+    let mine = |size: u64, root: [u8; 32]| note(&scene.log, size, root);
+    let stranger = NoteSigner::new(ORIGIN, ed25519()).unwrap();
+    let check = ["check-split-view", "evidence@", "--policy", "policy@"];
+    let ends = |kept: String, seen: String, code, reason| {
+        scene.desk.write("evidence", SplitView::new(kept, seen).to_json());
+        scene.ends(&check, code, reason)
+    };
+    let found = ends(mine(7, scene.root(7)), mine(7, [1; 32]), 1, "SPLIT_VIEW");
+    assert_eq!((&found["origin"], &found["kept"]["size"]), (&ORIGIN.into(), &7.into()));
+    assert_eq!(found["seen"]["root"], STANDARD.encode([1; 32]));
+    // A witness's quorum is of no matter: what the log signed it signed.
+    ends(mine(7, scene.root(7)), mine(8, [1; 32]), 3, "SPLIT_VIEW_UNPROVED");
+    ends(mine(7, scene.root(7)), mine(7, scene.root(7)), 3, "NO_CONTRADICTION");
+    ends(mine(7, scene.root(7)), note(&stranger, 7, [1; 32]), 1, "LOG_UNKNOWN");
+    ends(mine(7, scene.root(7)), mine(7, [1; 32]).replace("one\n7\n", "one\n8\n"), 1, "SIGNATURE_INVALID");
+    ends("nothing".into(), mine(7, [1; 32]), 1, "CHECKPOINT_MALFORMED");
+    scene.desk.write("evidence", "{}");
+    scene.ends(&check, 1, "EVIDENCE_MALFORMED");
+    scene.ends(&["check-split-view", "evidence@"], 2, "USAGE");
+    scene.ends(&["check-split-view", "absent@", "--policy", "policy@"], 1, "FILE_MISSING");
 }
 
 /// Whatever bit of a file changes: refused or left open, or accepted with what was signed unchanged.

@@ -91,14 +91,8 @@ impl Court {
         });
         let (checkpoint, status) = match both {
             Ok(both) => both,
-            Err(problem) => {
-                self.contradicted(
-                    Check::Log,
-                    Code::CheckpointUntrusted,
-                    "C2SP tlog-checkpoint",
-                    problem,
-                    "Compare the log's keys in the trust file with those the registry publishes, by another way.",
-                );
+            Err(Unopened { clause, problem, remedy }) => {
+                self.contradicted(Check::Log, Code::CheckpointUntrusted, clause, problem, remedy);
                 return Err(Stop);
             }
         };
@@ -116,14 +110,30 @@ impl Court {
     }
 }
 
-fn open(note: &[u8], origin: &str, keys: &[tlog::note::NoteVerifier], quorum: usize) -> Result<Checkpoint, String> {
-    let verified = VerifiedCheckpoint::open(note, origin, keys).map_err(|e| format!("checkpoint of {origin}: {e}"))?;
+/// Why a checkpoint is not to be trusted.
+struct Unopened {
+    clause: &'static str,
+    problem: String,
+    remedy: &'static str,
+}
+
+fn open(note: &[u8], origin: &str, keys: &[tlog::note::NoteVerifier], quorum: usize) -> Result<Checkpoint, Unopened> {
+    let of_log = |problem: &dyn std::fmt::Display| Unopened {
+        clause: "C2SP tlog-checkpoint",
+        problem: format!("checkpoint of {origin}: {problem}"),
+        remedy: "Compare the log's keys in the trust file with those the registry publishes, by another way.",
+    };
+    let verified = VerifiedCheckpoint::open(note, origin, keys).map_err(|error| of_log(&error))?;
     if !verified.by().iter().any(|by| by.verifier == 0) {
-        return Err(format!("checkpoint of {origin}: the log's own signature is missing"));
+        return Err(of_log(&"the log's own signature is missing"));
     }
     let witnesses = verified.by().iter().filter(|by| by.verifier != 0).count();
     if witnesses < quorum {
-        return Err(format!("checkpoint of {origin}: {witnesses} witnesses cosigned, {quorum} are needed"));
+        return Err(Unopened {
+            clause: "C2SP tlog-cosignature",
+            problem: format!("checkpoint of {origin}: {witnesses} witnesses cosigned, {quorum} are needed"),
+            remedy: "Obtain the bundle again once more witnesses have cosigned; if it stays so, ask the registry which do.",
+        });
     }
     Ok(verified.checkpoint().clone())
 }

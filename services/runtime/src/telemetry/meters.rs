@@ -9,7 +9,7 @@ use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 
 use super::{LAST_WORDS, SCOPE, resource};
-use crate::config::{Config, Telemetry};
+use crate::config::Telemetry;
 
 /// Bounds of durations in seconds: a verdict takes tens of microseconds, a synced write milliseconds, a year of evidence
 /// seconds.
@@ -46,19 +46,19 @@ impl std::fmt::Debug for Meters {
 }
 
 impl Meters {
-    /// Figures for whoever the configuration names: `listen.admin` serves them to Prometheus, `telemetry.otlp` gets them
-    /// sent. Inside a tokio runtime.
+    /// Figures for whoever the configuration names: Prometheus, where an address for those who run it `is_served`, and
+    /// `telemetry.otlp`. Inside a tokio runtime.
     ///
     /// # Errors
     /// [`MetersError`].
-    pub fn start(config: &Config) -> Result<Self, MetersError> {
-        let otlp = config.telemetry.as_ref().and_then(|known| Some((known, known.otlp.as_deref()?)));
-        if config.listen.admin.is_none() && otlp.is_none() {
+    pub fn start(is_served: bool, telemetry: Option<&Telemetry>) -> Result<Self, MetersError> {
+        let otlp = telemetry.and_then(|known| Some((known, known.otlp.as_deref()?)));
+        if !is_served && otlp.is_none() {
             return Ok(Meters(None));
         }
         let registry = prometheus::Registry::new();
         let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build()?;
-        let about = config.telemetry.clone().unwrap_or_default();
+        let about = telemetry.cloned().unwrap_or_default();
         let mut provider = SdkMeterProvider::builder().with_resource(resource(&about)).with_reader(exporter);
         if let Some((Telemetry { metrics_secs, .. }, otlp)) = otlp {
             let exporter = opentelemetry_otlp::MetricExporter::builder().with_tonic().with_endpoint(otlp).build()?;
@@ -110,6 +110,34 @@ impl Meters {
         if let Some(known) = &self.0 {
             let gauge = known.meter.u64_observable_gauge(name).with_description(what);
             gauge.with_callback(move |observer| observer.observe(look(), &[])).build();
+        }
+    }
+
+    /// The same for several, told apart by labels of which there are few.
+    pub fn gauges<const N: usize>(
+        &self,
+        name: &'static str,
+        what: &'static str,
+        look: impl Fn() -> Vec<([KeyValue; N], u64)> + Send + Sync + 'static,
+    ) {
+        if let Some(known) = &self.0 {
+            let gauge = known.meter.u64_observable_gauge(name).with_description(what);
+            gauge.with_callback(move |to| look().iter().for_each(|(labels, value)| to.observe(*value, labels))).build();
+        }
+    }
+
+    /// Counts that somebody else keeps, looked up when somebody asks, told apart by labels of which there are few.
+    pub fn counts<const N: usize>(
+        &self,
+        name: &'static str,
+        what: &'static str,
+        look: impl Fn() -> Vec<([KeyValue; N], u64)> + Send + Sync + 'static,
+    ) {
+        if let Some(known) = &self.0 {
+            let counter = known.meter.u64_observable_counter(name).with_description(what);
+            counter
+                .with_callback(move |to| look().iter().for_each(|(labels, count)| to.observe(*count, labels)))
+                .build();
         }
     }
 

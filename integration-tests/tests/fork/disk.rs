@@ -115,8 +115,7 @@ impl Bench {
         self.trial.serve();
         self.synced = self.write_ahead_log();
         std::fs::write(self.control(), what).expect("written");
-        let mut seen = Seen::default();
-        seen.leaf = self.register();
+        let mut seen = Seen { leaf: self.register(), ..Seen::default() };
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
             let Ok((log, status)) = self.trial.checkpoint() else { break };

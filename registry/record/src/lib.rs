@@ -20,5 +20,6 @@ pub mod plant;
 pub mod rating;
 pub mod reading;
 pub mod registry;
+pub mod revocation;
 pub mod statement;
 pub mod status;

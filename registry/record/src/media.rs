@@ -14,6 +14,8 @@ pub const REGISTRATION_POLICY: &str = "application/vnd.touchstone.registration-p
 pub const ANCHOR: &str = "application/vnd.touchstone.anchor+json";
 /// A change of state of a certificate or accreditation.
 pub const STATUS_EVENT: &str = "application/vnd.touchstone.status-event+json";
+/// A revocation of a body's signing key.
+pub const KEY_REVOCATION: &str = "application/vnd.touchstone.key-revocation+json";
 /// A recognition arrangement, signed by the asking party.
 pub const ARRANGEMENT: &str = "application/vnd.touchstone.arrangement+json";
 /// The other party's signature under an arrangement.

@@ -11,6 +11,7 @@ use crate::edition::{FactorSetStatement, MethodStatement};
 use crate::json::{self, PayloadError};
 use crate::media;
 use crate::registry::{Anchor, LogIdentity, RegistrationPolicy};
+use crate::revocation::KeyRevocation;
 use crate::status::StatusEvent;
 
 /// Largest entry: the payload's limit, its header and its signature.
@@ -31,6 +32,8 @@ pub enum Content {
     Certificate(Box<Certificate>),
     /// A change of state.
     StatusEvent(Box<StatusEvent>),
+    /// A revocation of a key.
+    KeyRevocation(Box<KeyRevocation>),
     /// An arrangement.
     Arrangement(Box<Arrangement>),
     /// Its acceptance.
@@ -253,6 +256,7 @@ impl Content {
             media::ACCREDITATION => Content::Accreditation(Box::new(Accreditation::from_payload(payload)?)),
             media::CERTIFICATE => Content::Certificate(Box::new(Certificate::from_payload(payload)?)),
             media::STATUS_EVENT => Content::StatusEvent(Box::new(StatusEvent::from_payload(payload)?)),
+            media::KEY_REVOCATION => Content::KeyRevocation(Box::new(KeyRevocation::from_payload(payload)?)),
             media::ARRANGEMENT => Content::Arrangement(Box::new(Arrangement::from_payload(payload)?)),
             media::ARRANGEMENT_ACCEPTANCE => {
                 Content::ArrangementAcceptance(Box::new(ArrangementAcceptance::from_payload(payload)?))
@@ -272,6 +276,7 @@ impl Content {
             Content::Accreditation(accreditation) => (&accreditation.issuer.id, &accreditation.id),
             Content::Certificate(certificate) => (&certificate.issuer.id, &certificate.credential_subject.id),
             Content::StatusEvent(event) => (&event.issuer, &event.subject),
+            Content::KeyRevocation(revocation) => (&revocation.issuer, &revocation.body),
             Content::Arrangement(arrangement) => (&arrangement.asking_party, &arrangement.id),
             Content::ArrangementAcceptance(acceptance) => (&acceptance.issuer, &acceptance.arrangement),
             Content::Method(method) => (&method.issuer, &method.id),

@@ -275,6 +275,7 @@ impl Sequencer {
                 media::ACCREDITATION,
                 media::CERTIFICATE,
                 media::STATUS_EVENT,
+                media::KEY_REVOCATION,
                 media::ARRANGEMENT,
                 media::ARRANGEMENT_ACCEPTANCE,
                 media::METHOD,

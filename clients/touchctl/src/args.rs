@@ -6,6 +6,7 @@ mod footprints;
 mod log;
 mod materials;
 mod metering;
+mod statements;
 mod uncertainty;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use footprints::*;
 pub(crate) use log::*;
 pub(crate) use materials::*;
 pub(crate) use metering::*;
+pub(crate) use statements::*;
 pub(crate) use uncertainty::*;
 
 /// Touchstone from a terminal: certificates of measured carbon footprints.
@@ -118,6 +120,11 @@ pub(crate) enum Command {
     Log {
         #[command(subcommand)]
         command: LogCommand,
+    },
+    /// Statements for the log: a key revoked, a certificate confirmed.
+    Statements {
+        #[command(subcommand)]
+        command: StatementsCommand,
     },
     /// Keys.
     Key {

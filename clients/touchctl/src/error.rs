@@ -67,7 +67,7 @@ pub(crate) enum Error {
     KeptState { path: PathBuf, problem: String },
     #[error("{}: {error}", path.display())]
     Policy { path: PathBuf, error: PolicyError },
-    #[error("{}: {problem}; the authority's certificate is expected, PEM or DER", path.display())]
+    #[error("{}: {problem}; a certificate is expected, PEM or DER", path.display())]
     Certificate { argument: &'static str, path: PathBuf, problem: CertificateError },
     #[error("{}: is the certificate of a signer; give the certificate of the authority that issued it", path.display())]
     NoAuthority { argument: &'static str, path: PathBuf },

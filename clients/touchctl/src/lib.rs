@@ -31,6 +31,7 @@ mod records;
 mod remedy;
 mod send;
 mod sites;
+mod statements;
 mod stocks;
 mod table;
 mod trust;
@@ -113,6 +114,7 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
         Command::Footprints { command } => footprints::run(command, cli.json, world),
         Command::Uncertainty { command: UncertaintyCommand::Eval(args) } => uncertainty::eval(args, cli.json, world),
         Command::Log { command } => log::run(command, cli.json, world),
+        Command::Statements { command } => statements::run(command, cli.json, world),
         Command::Key { command: KeyCommand::Fingerprint { file } } => keys::fingerprint(file, cli.json, world),
     }
 }

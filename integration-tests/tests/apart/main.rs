@@ -19,6 +19,8 @@ mod editions;
 mod footprints;
 #[path = "../it/instruments.rs"]
 mod instruments;
+#[path = "../it/key_revocation.rs"]
+mod key_revocation;
 #[path = "../it/materials_cli.rs"]
 mod materials_cli;
 #[path = "../it/metering_cli.rs"]

@@ -14,6 +14,7 @@ mod editions;
 mod faults;
 mod footprints;
 mod instruments;
+mod key_revocation;
 mod materials_cli;
 mod metering_cli;
 mod model;

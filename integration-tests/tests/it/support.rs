@@ -291,6 +291,15 @@ pub async fn entries(client: &Client) -> Vec<Vec<u8>> {
     }
 }
 
+/// Waits for an epoch that covers a leaf.
+pub async fn covered(client: &Client, leaf: u64) -> record::status::Epoch {
+    let name = format!("entries/{leaf}");
+    let request = proto::registry::GetStatusProofRequest { name, max_wait: None, min_size: leaf + 1 };
+    let proof = client.registry().get_status_proof(request).await.expect("an epoch").into_inner();
+    let latest = proof.latest_epoch.expect("the latest epoch").epoch;
+    record::status::Epoch::from_bytes(&latest).expect("an epoch")
+}
+
 /// A file outside the repository that whoever runs the tests may not have. `None`, said plainly, when it is absent.
 pub fn shared(file: &str) -> Option<Vec<u8>> {
     let root = match std::env::var_os("TOUCHSTONE_SHARED") {

@@ -364,6 +364,8 @@ async fn no_time_goes_back() {
             origin: ORIGIN.into(),
             log_id: LOG_ID.into(),
             keys: LogKeys {
+                rollovers: Vec::new(),
+                earlier: None,
                 receipt: read(&p256[0]),
                 note: read(&ed25519[0]),
                 status_note: read(&ed25519[1]),

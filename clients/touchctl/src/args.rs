@@ -158,6 +158,8 @@ pub(crate) struct VerifyArgs {
 pub(crate) enum TrustCommand {
     /// Make a trust file from a log's introduction and the authorities that you recognise.
     Make(MakeArgs),
+    /// Make a new trust file that follows a rollover of the log's keys, which the receipt key trusted so far signed.
+    Follow(FollowArgs),
     /// Print parties and fingerprints, so that two people can compare them by another way.
     Show {
         /// Trust file.
@@ -187,6 +189,19 @@ pub(crate) struct MakeArgs {
     /// How many of the witnesses must have cosigned.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) witness_quorum: u32,
+    /// File to write; an existing one is never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FollowArgs {
+    /// Your trust file; it stays as it is.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: PathBuf,
+    /// A rollover that the log's operator published. Repeatable, oldest first.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) rollover: Vec<PathBuf>,
     /// File to write; an existing one is never overwritten.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,

@@ -98,6 +98,7 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
     match &cli.command {
         Command::Verify(args) => verify::run(args, cli.json, world),
         Command::Trust { command: TrustCommand::Make(args) } => trust::make(args, cli.json, world),
+        Command::Trust { command: TrustCommand::Follow(args) } => trust::follow(args, cli.json, world),
         Command::Trust { command: TrustCommand::Show { file } } => trust::show(file, cli.json, world),
         Command::Sites { command } => sites::run(command, cli.json, world),
         Command::Instruments { command } => instruments::run(command, cli.json, world),

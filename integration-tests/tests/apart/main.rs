@@ -33,6 +33,8 @@ mod public;
 mod readings;
 #[path = "../it/reasons.rs"]
 mod reasons;
+#[path = "../it/rotation.rs"]
+mod rotation;
 #[path = "../it/second_implementation.rs"]
 mod second_implementation;
 #[path = "../it/statements.rs"]

@@ -225,6 +225,8 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         origin: ORIGIN.into(),
         log_id: LOG_ID.into(),
         keys: LogKeys {
+            rollovers: Vec::new(),
+            earlier: None,
             receipt: copy(&keys.receipt),
             note: copy(&keys.note),
             status_note: copy(&keys.status_note),

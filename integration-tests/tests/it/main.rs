@@ -22,6 +22,7 @@ mod operations;
 mod public;
 mod readings;
 mod reasons;
+mod rotation;
 mod second_implementation;
 mod statements;
 mod story;

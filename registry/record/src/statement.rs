@@ -10,7 +10,7 @@ use crate::certificate::Certificate;
 use crate::edition::{FactorSetStatement, MethodStatement};
 use crate::json::{self, PayloadError};
 use crate::media;
-use crate::registry::{Anchor, LogIdentity, RegistrationPolicy};
+use crate::registry::{Anchor, LogIdentity, LogRollover, RegistrationPolicy};
 use crate::revocation::KeyRevocation;
 use crate::status::StatusEvent;
 
@@ -24,6 +24,8 @@ pub enum Content {
     LogIdentity(Box<LogIdentity>),
     /// Leaf 1.
     RegistrationPolicy(Box<RegistrationPolicy>),
+    /// New keys of the log.
+    LogRollover(Box<LogRollover>),
     /// An anchored party.
     Anchor(Box<Anchor>),
     /// An accreditation.
@@ -252,6 +254,7 @@ impl Content {
         Ok(match media_type {
             media::LOG_IDENTITY => Content::LogIdentity(Box::new(json::read(payload)?)),
             media::REGISTRATION_POLICY => Content::RegistrationPolicy(Box::new(json::read(payload)?)),
+            media::LOG_ROLLOVER => Content::LogRollover(Box::new(json::read(payload)?)),
             media::ANCHOR => Content::Anchor(Box::new(Anchor::from_payload(payload)?)),
             media::ACCREDITATION => Content::Accreditation(Box::new(Accreditation::from_payload(payload)?)),
             media::CERTIFICATE => Content::Certificate(Box::new(Certificate::from_payload(payload)?)),
@@ -272,6 +275,7 @@ impl Content {
         match self {
             Content::LogIdentity(identity) => (&identity.id, &identity.origin),
             Content::RegistrationPolicy(policy) => (&policy.id, &policy.origin),
+            Content::LogRollover(rollover) => (&rollover.id, &rollover.origin),
             Content::Anchor(anchor) => (&anchor.operator, &anchor.id),
             Content::Accreditation(accreditation) => (&accreditation.issuer.id, &accreditation.id),
             Content::Certificate(certificate) => (&certificate.issuer.id, &certificate.credential_subject.id),

@@ -126,6 +126,9 @@ pub struct Replay {
     expected: Option<LogTrust>,
     identity: Option<LogIdentity>,
     operator: Option<PublicKey>,
+    /// The receipt key that signs the next rollover, and how many came before.
+    receipt: Option<PublicKey>,
+    rollovers: usize,
     policy: Option<RegistrationPolicy>,
     size: u64,
     signatures: u64,
@@ -220,10 +223,18 @@ impl Replay {
         match statement.content() {
             Content::LogIdentity(identity) if leaf == 0 => {
                 self.operator = key_of(&identity.operator_key);
+                self.receipt = key_of(&identity.receipt_key);
                 self.identity = Some(LogIdentity::clone(identity));
             }
             Content::RegistrationPolicy(policy) if leaf == 1 => self.policy = Some(RegistrationPolicy::clone(policy)),
             Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {}
+            Content::LogRollover(rollover) => {
+                // One of somebody else is a breach, and changes nothing.
+                if self.receipt.as_ref().is_some_and(|receipt| statement.verify(receipt).is_ok()) {
+                    self.receipt = key_of(&rollover.receipt_key);
+                    self.rollovers += 1;
+                }
+            }
             Content::Anchor(anchor) => {
                 self.vouch(&anchor.signing_certificates);
                 self.subjects.insert(key(&anchor.id), held);

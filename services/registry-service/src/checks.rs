@@ -75,8 +75,11 @@ pub fn check(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let Entitled { operator, caller, paths } = *entitled;
-    let first = matches!(statement.content(), Content::LogIdentity(_) | Content::RegistrationPolicy(_));
-    if let Some(policy) = index.policy.as_ref().filter(|_| !first)
+    let own = matches!(
+        statement.content(),
+        Content::LogIdentity(_) | Content::RegistrationPolicy(_) | Content::LogRollover(_)
+    );
+    if let Some(policy) = index.policy.as_ref().filter(|_| !own)
         && !policy.media_types.iter().any(|named| named == statement.media_type())
     {
         let message = format!("the registration policy in leaf 1 of this log does not name {}", statement.media_type());
@@ -85,11 +88,11 @@ pub fn check(
         );
     }
     let signer = match statement.content() {
-        Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {
+        Content::LogIdentity(_) | Content::RegistrationPolicy(_) | Content::LogRollover(_) => {
             return Err(refuse(
                 Code::PermissionDenied,
                 Reason::SignerNotEntitled,
-                "the log writes its first leaves itself",
+                "the log writes its first leaves and its rollovers itself",
             ));
         }
         Content::Anchor(anchor) => {

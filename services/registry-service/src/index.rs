@@ -8,7 +8,7 @@ use record::accreditation::Accreditation;
 use record::arrangement::Arrangement;
 use record::instrument::Sha256;
 use record::json::Digest;
-use record::registry::{Anchor, RegistrationPolicy};
+use record::registry::{Anchor, LogIdentity, RegistrationPolicy};
 use record::revocation::{KeyLedger, KeyNumber};
 use record::statement::{Content, SignedStatement};
 use record::status::{State, StatusEvent, StatusRecord, Transition};
@@ -48,6 +48,8 @@ pub struct Index {
     pub acceptances: BTreeMap<String, u64>,
     /// Signer certificates known, by x5t.
     pub signers: HashMap<[u8; 32], Vec<u8>>,
+    /// What the log is: leaf 0, with the keys of the latest rollover.
+    pub identity: Option<LogIdentity>,
     /// What the log registers: leaf 1.
     pub policy: Option<RegistrationPolicy>,
     /// Keys of bodies, and their revocations.
@@ -141,7 +143,14 @@ impl Index {
                 self.factor_sets.insert(set.file.digest, leaf);
             }
             Content::RegistrationPolicy(policy) => self.policy = Some(*policy),
-            Content::LogIdentity(_) => {}
+            Content::LogIdentity(identity) => self.identity = Some(*identity),
+            Content::LogRollover(rollover) => {
+                if let Some(identity) = &mut self.identity {
+                    identity.note_key = rollover.note_key;
+                    identity.status_note_key = rollover.status_note_key;
+                    identity.receipt_key = rollover.receipt_key;
+                }
+            }
         }
         leaf
     }

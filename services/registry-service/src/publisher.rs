@@ -33,10 +33,10 @@ pub struct Signers {
     pub receipt: SigningKey,
     /// Its key id.
     pub receipt_kid: String,
-    /// Checkpoints of the log.
-    pub note: NoteSigner,
-    /// Checkpoints of the status log.
-    pub status_note: NoteSigner,
+    /// Checkpoints of the log: the present key, then the one before while both sign.
+    pub note: Vec<NoteSigner>,
+    /// Checkpoints of the status log: likewise.
+    pub status_note: Vec<NoteSigner>,
 }
 
 /// The task.
@@ -87,10 +87,10 @@ impl Signers {
     }
 }
 
-fn signed_note(signer: &NoteSigner, checkpoint: &Checkpoint) -> Result<Vec<u8>, String> {
+fn signed_note(signers: &[NoteSigner], checkpoint: &Checkpoint) -> Result<Vec<u8>, String> {
     let text = checkpoint.to_body();
-    let signature = signer.sign(&text).map_err(|e| e.to_string())?;
-    Ok(SignedNote::new(text, vec![signature]).map_err(|e| e.to_string())?.encode().into_bytes())
+    let signatures = signers.iter().map(|signer| signer.sign(&text)).collect::<Result<Vec<_>, _>>();
+    Ok(SignedNote::new(text, signatures.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?.encode().into_bytes())
 }
 
 impl Publisher {

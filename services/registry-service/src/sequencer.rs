@@ -17,7 +17,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{Instrument, Span};
 
 use crate::error::{DOMAIN, internal};
-use crate::guard::FIRST_LEAVES;
 use crate::log::{FENCE, HEAD, Submission, View, part, read, write};
 use crate::{checks, convert};
 
@@ -289,20 +288,32 @@ impl Sequencer {
         };
         let payloads =
             [(media::LOG_IDENTITY, json::write(identity)), (media::REGISTRATION_POLICY, json::write(&policy))];
-        let mut ready = Vec::new();
+        let mut entries = Vec::new();
         for (media_type, payload) in payloads {
             let heading = Heading { media_type, issuer: &identity.id, subject: &identity.origin, x5t: None };
-            let entry = sign(receipt, &heading, &payload).map_err(|e| e.to_string())?;
+            entries.push(sign(receipt, &heading, &payload).map_err(|e| e.to_string())?);
+        }
+        self.own(entries).await
+    }
+
+    /// Writes entries in the log's own name: its first leaves, and rollovers of its keys.
+    ///
+    /// # Errors
+    /// Words for the operator.
+    pub async fn own(&mut self, entries: Vec<Vec<u8>>) -> Result<(), String> {
+        let mut ready = Vec::new();
+        for entry in entries {
             let statement = SignedStatement::from_entry(&entry).map_err(|e| e.to_string())?;
             let hash = leaf_hash(&entry);
             let (answer, _unread) = oneshot::channel();
             ready.push(Submission { entry, statement, hash, once: None, span: Span::none(), answer });
         }
+        let wanted = read(&self.view).tree.size() + ready.len() as u64;
         self.commit(ready).await;
-        if read(&self.view).tree.size() == FIRST_LEAVES {
+        if read(&self.view).tree.size() == wanted {
             Ok(())
         } else {
-            Err("the first leaves could not be written".into())
+            Err("the log's own entries could not be written".into())
         }
     }
 }

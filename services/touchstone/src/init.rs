@@ -157,7 +157,7 @@ pub fn check_host(host: &str) -> Result<(), String> {
 }
 
 /// Writes a file that did not exist; secrets are readable by their owner alone.
-fn write(path: &Path, bytes: &[u8], secret: bool) -> Result<(), InitError> {
+pub(crate) fn write(path: &Path, bytes: &[u8], secret: bool) -> Result<(), InitError> {
     use std::os::unix::fs::OpenOptionsExt;
     let failed = |e: std::io::Error| match e.kind() {
         ErrorKind::AlreadyExists => InitError::Exists { path: path.to_owned() },
@@ -305,7 +305,7 @@ const BLOCKED: &str =
 ";
 
 /// Before the introduction.
-const INTRODUCED: &str =
+pub(crate) const INTRODUCED: &str =
     "# Names and public keys of a transparency log, for partners. It is no trust yet: compare the fingerprints with the
 # operator by another way, then make your own trust file of it:
 #   touchctl trust make introduction.toml --party DID --accreditation-body DID=FILE --out trust.toml

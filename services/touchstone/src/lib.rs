@@ -5,4 +5,5 @@ pub mod credentials;
 pub mod fsck;
 pub mod identities;
 pub mod init;
+pub mod rotate;
 pub mod serve;

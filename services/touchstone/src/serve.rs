@@ -294,7 +294,23 @@ fn log_keys(log: &runtime::config::Log) -> Result<registry_service::LogKeys, Ser
         let problem = "is the log's own key of receipts: the operator has another, kept elsewhere".into();
         return Err(ServeError::Key { key: OPERATOR, problem });
     }
-    Ok(registry_service::LogKeys { receipt, note, status_note, operator })
+    let rollovers = log.rollovers.iter().map(|path| read_named("log.rollovers", path)).collect::<Result<_, _>>()?;
+    let earlier = match (&log.earlier_note_key, &log.earlier_status_note_key) {
+        (None, None) => None,
+        (Some(note), Some(status_note)) => Some((
+            signing_key("log.earlier_note_key", note, KeyKind::Ed25519)?,
+            signing_key("log.earlier_status_note_key", status_note, KeyKind::Ed25519)?,
+        )),
+        (Some(_), None) => return Err(alone("log.earlier_status_note_key")),
+        (None, Some(_)) => return Err(alone("log.earlier_note_key")),
+    };
+    Ok(registry_service::LogKeys { receipt, note, status_note, rollovers, earlier, operator })
+}
+
+/// One of the two keys before a rollover stands without the other.
+fn alone(key: &'static str) -> ServeError {
+    let problem = "is missing: name both keys of before the rollover for the overlap, or neither".into();
+    ServeError::Key { key, problem }
 }
 
 /// The log's part of a configuration, with its keys.

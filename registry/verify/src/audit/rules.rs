@@ -5,7 +5,7 @@ use cose::x509::{Certificate as X509, verify_path};
 use jiff::{SignedDuration, Timestamp};
 use record::accreditation::{Accreditation, ScopeQuery};
 use record::certificate::Certificate;
-use record::registry::AnchorRole;
+use record::registry::{AnchorRole, LogRollover};
 use record::revocation::{KeyRevocation, KeyThumbprint, whole_second};
 use record::statement::{Content, SignedStatement};
 use record::status::{State, StatusEvent};
@@ -33,6 +33,7 @@ impl Replay {
     pub(super) fn judge(&mut self, statement: &SignedStatement, within: &Window) -> Judged {
         match (self.size, statement.content()) {
             (0, _) | (1, _) => return self.first(statement),
+            (_, Content::LogRollover(rollover)) => return self.rollover(statement, rollover),
             (_, Content::LogIdentity(_) | Content::RegistrationPolicy(_)) => {
                 return no(Rule::FirstLeaves, "identity and policy stand in leaves 0 and 1 alone");
             }
@@ -40,7 +41,7 @@ impl Replay {
         }
         self.policy_allows(statement)?;
         match statement.content() {
-            Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {}
+            Content::LogIdentity(_) | Content::RegistrationPolicy(_) | Content::LogRollover(_) => {}
             Content::Anchor(anchor) => {
                 self.operator_signed(statement)?;
                 for der in &anchor.signing_certificates {
@@ -105,17 +106,19 @@ impl Replay {
         let wrong = |what: &str| no(Rule::FirstLeaves, what);
         let receipt = match (self.size, statement.content()) {
             (0, Content::LogIdentity(identity)) => {
-                if let Some(expected) = &self.expected {
+                let oldest =
+                    self.expected.as_ref().and_then(|expected| Some((&*expected.origin, expected.chain().next()?)));
+                if let Some((origin, (note_key, status_note_key, receipt_key))) = oldest {
                     for (what, stated, known) in [
-                        ("origin", &identity.origin, &expected.origin),
-                        ("note key", &identity.note_key, &expected.note_key),
-                        ("status note key", &identity.status_note_key, &expected.status_note_key),
+                        ("origin", &*identity.origin, origin),
+                        ("note key", &*identity.note_key, note_key),
+                        ("status note key", &*identity.status_note_key, status_note_key),
                     ] {
                         if stated != known {
                             return no(Rule::FirstLeaves, format!("leaf 0 states the {what} {stated}, not {known}"));
                         }
                     }
-                    if identity.receipt_key != expected.receipt_key {
+                    if identity.receipt_key != *receipt_key {
                         return wrong("leaf 0 states another receipt key than the one known");
                     }
                 }
@@ -134,6 +137,26 @@ impl Replay {
         match key_of(receipt) {
             None => wrong("the receipt key is none that can be read"),
             Some(key) => verified(statement, &key),
+        }
+    }
+
+    /// New keys of the log, signed with the receipt key before; where its keys are known from elsewhere, those.
+    fn rollover(&self, statement: &SignedStatement, rollover: &LogRollover) -> Judged {
+        let Some(identity) = &self.identity else {
+            return no(Rule::FirstLeaves, "a rollover without an identity in leaf 0");
+        };
+        if (&identity.id, &identity.origin) != (&rollover.id, &rollover.origin) {
+            return no(Rule::SignerNotEntitled, "the rollover is another log's");
+        }
+        match &self.receipt {
+            Some(receipt) => verified(statement, receipt)?,
+            None => return no(Rule::SignerUnknown, "no receipt key is known that could sign a rollover"),
+        }
+        let expected = self.expected.as_ref().and_then(|expected| expected.chain().nth(self.rollovers + 1));
+        let stated = (&*rollover.note_key, &*rollover.status_note_key, &rollover.receipt_key);
+        match expected.filter(|expected| *expected != stated) {
+            Some(_) => no(Rule::FirstLeaves, "the rollover states other keys than those known"),
+            None => Ok(()),
         }
     }
 
@@ -350,7 +373,7 @@ impl Replay {
         let subject = |subject: &str| self.subjects.get(&key(subject)).map(|held| held.leaf);
         let number = |kind: &str, number: &str| self.numbers.get(&numbered(kind, number)).copied();
         let taken = match statement.content() {
-            Content::StatusEvent(_) | Content::KeyRevocation(_) => None,
+            Content::StatusEvent(_) | Content::KeyRevocation(_) | Content::LogRollover(_) => None,
             Content::ArrangementAcceptance(acceptance) => {
                 let accepted = self.acceptances.get(&acceptance.arrangement).copied();
                 accepted.or_else(|| subject(&acceptance.id))

@@ -578,6 +578,7 @@ pub fn trust() -> TrustFile {
             note_key: PEOPLE.note.verifier().to_vkey(),
             status_note_key: PEOPLE.status_note.verifier().to_vkey(),
             receipt_key: jwk(&PEOPLE.receipt),
+            earlier: Vec::new(),
         },
         accreditation_bodies: vec![authority(AB, &PEOPLE.ab_ca.der)],
         arrangement_parties: vec![

@@ -366,7 +366,7 @@ async fn no_time_goes_back() {
             keys: LogKeys {
                 rollovers: Vec::new(),
                 earlier: None,
-                receipt: read(&p256[0]),
+                receipt: Arc::new(read(&p256[0])),
                 note: read(&ed25519[0]),
                 status_note: read(&ed25519[1]),
                 operator: read(&p256[1]).public_key(),

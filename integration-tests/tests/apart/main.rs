@@ -39,6 +39,8 @@ mod rotation;
 mod second_implementation;
 #[path = "../it/statements.rs"]
 mod statements;
+#[path = "../it/status_lists.rs"]
+mod status_lists;
 #[path = "../it/story.rs"]
 mod story;
 #[path = "../it/support.rs"]

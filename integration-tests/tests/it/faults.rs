@@ -227,7 +227,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         keys: LogKeys {
             rollovers: Vec::new(),
             earlier: None,
-            receipt: copy(&keys.receipt),
+            receipt: Arc::new(copy(&keys.receipt)),
             note: copy(&keys.note),
             status_note: copy(&keys.status_note),
             operator: keys.operator.public_key(),

@@ -25,6 +25,7 @@ mod reasons;
 mod rotation;
 mod second_implementation;
 mod statements;
+mod status_lists;
 mod story;
 mod support;
 mod untp;

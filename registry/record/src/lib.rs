@@ -23,3 +23,4 @@ pub mod registry;
 pub mod revocation;
 pub mod statement;
 pub mod status;
+pub mod status_list;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 /// Keys of the log. The registry's operator holds them; no certification body's key is ever here.
 pub struct LogKeys {
     /// Signs receipts, leaf 0 and leaf 1: P-256.
-    pub receipt: SigningKey,
+    pub receipt: Arc<SigningKey>,
     /// Signs checkpoints of the log: Ed25519.
     pub note: SigningKey,
     /// Signs checkpoints of the status log: Ed25519.

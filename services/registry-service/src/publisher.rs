@@ -30,7 +30,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// Keys that sign, and what they sign as.
 pub struct Signers {
     /// Receipts.
-    pub receipt: SigningKey,
+    pub receipt: Arc<SigningKey>,
     /// Its key id.
     pub receipt_kid: String,
     /// Checkpoints of the log: the present key, then the one before while both sign.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use cose::key::Algorithm;
 use proto::registry::Entry;
 use record::registry::{LogIdentity, RegistrationPolicy};
 use record::statement::{Heading, SignedStatement, sign};
@@ -24,8 +25,6 @@ use crate::{checks, convert};
 const GROUP: usize = 128;
 /// Bytes of entries in one batch: with what is remembered of each request it stays below the store's limit.
 const GROUP_BYTES: usize = 768 << 10;
-/// Signature algorithms registered: COSE code points.
-const ALGORITHMS: [i64; 6] = [-7, -8, -9, -19, -35, -37];
 /// How soon the sequencer looks again where the log ends, when it does not know.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
@@ -282,7 +281,7 @@ impl Sequencer {
             ]
             .map(str::to_owned)
             .to_vec(),
-            algorithms: ALGORITHMS.to_vec(),
+            algorithms: Algorithm::ALL.map(Algorithm::code).to_vec(),
             max_payload_bytes: json::MAX_BYTES as u64,
             max_epoch_seconds: max_epoch.as_secs(),
         };

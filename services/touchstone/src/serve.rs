@@ -304,7 +304,7 @@ fn log_keys(log: &runtime::config::Log) -> Result<registry_service::LogKeys, Ser
         (Some(_), None) => return Err(alone("log.earlier_status_note_key")),
         (None, Some(_)) => return Err(alone("log.earlier_note_key")),
     };
-    Ok(registry_service::LogKeys { receipt, note, status_note, rollovers, earlier, operator })
+    Ok(registry_service::LogKeys { receipt: Arc::new(receipt), note, status_note, rollovers, earlier, operator })
 }
 
 /// One of the two keys before a rollover stands without the other.

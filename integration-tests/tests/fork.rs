@@ -365,7 +365,7 @@ async fn no_time_goes_back() {
             log_id: LOG_ID.into(),
             keys: LogKeys {
                 rollovers: Vec::new(),
-                earlier: None,
+                earlier: Vec::new(),
                 receipt: Arc::new(read(&p256[0])),
                 note: read(&ed25519[0]),
                 status_note: read(&ed25519[1]),

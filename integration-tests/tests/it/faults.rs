@@ -226,7 +226,7 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         log_id: LOG_ID.into(),
         keys: LogKeys {
             rollovers: Vec::new(),
-            earlier: None,
+            earlier: Vec::new(),
             receipt: Arc::new(copy(&keys.receipt)),
             note: copy(&keys.note),
             status_note: copy(&keys.status_note),

@@ -1,10 +1,9 @@
 //! A body's key is compromised: revoked through the public door, and what buyers are told then, online and from files.
 
 use std::fs;
-use std::process::Command;
 
 use integration_tests::cast::{self, BASE};
-use integration_tests::{processes, story};
+use integration_tests::story;
 use jiff::{SignedDuration, Timestamp};
 use proto::verification as wire;
 use record::json;
@@ -12,23 +11,12 @@ use record::media;
 use record::revocation::{KeyRevocation, KeyThumbprint, whole_second};
 use record::statement::{Heading, sign};
 use record::status::State;
-use serde_json::Value;
 use touchstone_client::new_request_id;
 use verify::{Code, Outcome, Question, Trust, judge_file};
 
 use crate::second_implementation::fold;
 use crate::statements::{self, event, grant, refused, register, signed};
-use crate::support::{self, NUMBER, Told};
-
-/// Runs `touchctl --json` in a folder; exit code and the one object.
-fn touchctl(folder: &std::path::Path, args: &[&str]) -> (i32, Value) {
-    let program = processes::program("touchctl").expect("a program");
-    let output = tokio::task::block_in_place(|| {
-        Command::new(program).args(args).arg("--json").current_dir(folder).output().expect("it runs")
-    });
-    let object = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
-    (output.status.code().expect("an exit"), object)
-}
+use crate::support::{self, NUMBER, Told, touchctl};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_revoked_and_what_it_signed_is_judged_by_log_time() {

@@ -19,9 +19,8 @@ pub struct LogKeys {
     pub status_note: SigningKey,
     /// Rollovers of these keys, as signed, oldest first: those that the log does not hold yet become its next entries.
     pub rollovers: Vec<Vec<u8>>,
-    /// Keys of checkpoints and status checkpoints before the last rollover, which sign beside the present ones for the
-    /// overlap.
-    pub earlier: Option<(SigningKey, SigningKey)>,
+    /// Keys of checkpoints and status checkpoints before a rollover, which sign beside the present ones for the overlap.
+    pub earlier: Vec<(SigningKey, SigningKey)>,
     /// Verifies what the operator signs (anchors): the private key stays in the operator's client.
     pub operator: PublicKey,
 }

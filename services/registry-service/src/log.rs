@@ -182,7 +182,7 @@ pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), OpenError> {
         status_note_key: status_note[0].verifier().to_vkey(),
         ..identity
     };
-    if let Some((earlier, earlier_status)) = keys.earlier {
+    for (earlier, earlier_status) in keys.earlier {
         note.push(signer(&origin, earlier)?);
         status_note.push(signer(&status_origin, earlier_status)?);
     }

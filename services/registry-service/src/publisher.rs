@@ -33,7 +33,7 @@ pub struct Signers {
     pub receipt: Arc<SigningKey>,
     /// Its key id.
     pub receipt_kid: String,
-    /// Checkpoints of the log: the present key, then the one before while both sign.
+    /// Checkpoints of the log: the present key, then those before while they sign too.
     pub note: Vec<NoteSigner>,
     /// Checkpoints of the status log: likewise.
     pub status_note: Vec<NoteSigner>,
@@ -82,7 +82,7 @@ impl Signers {
         let root = tree.root(size).map_err(|e| e.to_string())?;
         let note = signed_note(&self.note, &Checkpoint::new(origin, size, root))?;
         let issuer = Issuer { kid: self.receipt_kid.as_bytes(), iss: log_id, sub: origin };
-        let root = SignedRoot::sign(&self.receipt, &issuer, &root).map_err(|e| e.to_string())?;
+        let root = SignedRoot::sign(self.receipt.as_ref(), &issuer, &root).map_err(|e| e.to_string())?;
         Ok(SignedHead { size, note, root })
     }
 }

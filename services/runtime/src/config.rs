@@ -161,12 +161,12 @@ pub struct Log {
     /// Rollovers of the log's keys, as `touchstone rotate` made them, oldest first.
     #[serde(default)]
     pub rollovers: Vec<PathBuf>,
-    /// Ed25519 key of checkpoints before the last rollover: it signs beside the present one as long as it stands here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub earlier_note_key: Option<PathBuf>,
-    /// The same of status checkpoints.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub earlier_status_note_key: Option<PathBuf>,
+    /// Ed25519 keys of checkpoints before a rollover: they sign beside the present one as long as they stand here.
+    #[serde(default)]
+    pub earlier_note_keys: Vec<PathBuf>,
+    /// The same of status checkpoints, as many.
+    #[serde(default)]
+    pub earlier_status_note_keys: Vec<PathBuf>,
     /// Public key of the operator, JWK: the private key stays with the operator's client.
     pub operator_key: PathBuf,
     /// Folder of the heads signed last, by which an older copy of the database is known. Relative to the folder of the
@@ -377,7 +377,8 @@ impl Config {
         if let Some(log) = &mut self.log {
             files.extend([&mut log.receipt_key, &mut log.note_key, &mut log.status_note_key, &mut log.operator_key]);
             files.extend(&mut log.rollovers);
-            files.extend([&mut log.earlier_note_key, &mut log.earlier_status_note_key].into_iter().flatten());
+            files.extend(&mut log.earlier_note_keys);
+            files.extend(&mut log.earlier_status_note_keys);
         }
         files
     }
@@ -528,8 +529,8 @@ impl Config {
                 note_key: file.clone(),
                 status_note_key: file.clone(),
                 rollovers: vec![file.clone()],
-                earlier_note_key: Some(file.clone()),
-                earlier_status_note_key: Some(file.clone()),
+                earlier_note_keys: vec![file.clone()],
+                earlier_status_note_keys: vec![file.clone()],
                 operator_key: file,
                 guard: guard(),
                 min_epoch_ms: min_epoch_ms(),

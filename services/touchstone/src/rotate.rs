@@ -88,7 +88,7 @@ pub fn rotate(config: &Path, introduction: &Path, earlier_until: Timestamp) -> R
     };
     let rollovers: Vec<String> = log.rollovers.iter().chain([&rollover_file]).map(|path| relative(path)).collect();
     let lines = format!(
-        "receipt_key = {}\nnote_key = {}\nstatus_note_key = {}\nrollovers = [{}]\nearlier_note_key = {}\nearlier_status_note_key = {}\n",
+        "receipt_key = {}\nnote_key = {}\nstatus_note_key = {}\nrollovers = [{}]\nearlier_note_keys = [{}]\nearlier_status_note_keys = [{}]\n",
         relative(&made[0].1),
         relative(&made[1].1),
         relative(&made[2].1),

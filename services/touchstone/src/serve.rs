@@ -295,22 +295,22 @@ fn log_keys(log: &runtime::config::Log) -> Result<registry_service::LogKeys, Ser
         return Err(ServeError::Key { key: OPERATOR, problem });
     }
     let rollovers = log.rollovers.iter().map(|path| read_named("log.rollovers", path)).collect::<Result<_, _>>()?;
-    let earlier = match (&log.earlier_note_key, &log.earlier_status_note_key) {
-        (None, None) => None,
-        (Some(note), Some(status_note)) => Some((
-            signing_key("log.earlier_note_key", note, KeyKind::Ed25519)?,
-            signing_key("log.earlier_status_note_key", status_note, KeyKind::Ed25519)?,
-        )),
-        (Some(_), None) => return Err(alone("log.earlier_status_note_key")),
-        (None, Some(_)) => return Err(alone("log.earlier_note_key")),
-    };
+    if log.earlier_note_keys.len() != log.earlier_status_note_keys.len() {
+        return Err(ServeError::Key {
+            key: "log.earlier_status_note_keys",
+            problem:
+                "has another number of keys than log.earlier_note_keys: name both of before a rollover, or neither"
+                    .into(),
+        });
+    }
+    let earlier = log.earlier_note_keys.iter().zip(&log.earlier_status_note_keys).map(|(note, status_note)| {
+        Ok((
+            signing_key("log.earlier_note_keys", note, KeyKind::Ed25519)?,
+            signing_key("log.earlier_status_note_keys", status_note, KeyKind::Ed25519)?,
+        ))
+    });
+    let earlier = earlier.collect::<Result<_, ServeError>>()?;
     Ok(registry_service::LogKeys { receipt: Arc::new(receipt), note, status_note, rollovers, earlier, operator })
-}
-
-/// One of the two keys before a rollover stands without the other.
-fn alone(key: &'static str) -> ServeError {
-    let problem = "is missing: name both keys of before the rollover for the overlap, or neither".into();
-    ServeError::Key { key, problem }
 }
 
 /// The log's part of a configuration, with its keys.

@@ -271,7 +271,10 @@ impl MemoryLog {
     }
 
     pub fn receipt(&self, index: u64) -> Vec<u8> {
-        let key = &PEOPLE.receipt;
+        self.receipt_by(&PEOPLE.receipt, index)
+    }
+
+    pub fn receipt_by(&self, key: &SigningKey, index: u64) -> Vec<u8> {
         let kid = key_id(LOG_ID, &key.public_key().thumbprint());
         let issuer = ReceiptIssuer { kid: kid.as_bytes(), iss: LOG_ID, sub: ORIGIN };
         let size = self.tree.size();

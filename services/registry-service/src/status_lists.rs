@@ -21,8 +21,11 @@ pub struct StatusLists {
     /// `https://` and the origin of the log.
     base: String,
     /// Number of the epoch, and its lists so far.
-    made: Mutex<(u64, BTreeMap<StatusListName, Arc<Vec<u8>>>)>,
+    made: Mutex<(u64, Made)>,
 }
+
+/// Lists, signed.
+type Made = BTreeMap<StatusListName, Arc<Vec<u8>>>;
 
 impl StatusLists {
     /// Signs with the receipt key of the log.

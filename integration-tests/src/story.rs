@@ -616,6 +616,7 @@ pub async fn trust_file(world: &World, client: &Client) -> Result<String, WorldE
             note_key: identity.note_key,
             status_note_key: identity.status_note_key,
             receipt_key: registry_key(&identity.receipt_key_jwk)?,
+            earlier: Vec::new(),
         },
         accreditation_bodies: vec![trusted(&cast.accreditation_body, &cast.accreditation_authority)],
         arrangement_parties: vec![

@@ -6,6 +6,7 @@ mod footprints;
 mod log;
 mod materials;
 mod metering;
+mod statements;
 mod uncertainty;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use footprints::*;
 pub(crate) use log::*;
 pub(crate) use materials::*;
 pub(crate) use metering::*;
+pub(crate) use statements::*;
 pub(crate) use uncertainty::*;
 
 /// Touchstone from a terminal: certificates of measured carbon footprints.
@@ -119,6 +121,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: LogCommand,
     },
+    /// Statements for the log: a key revoked, a certificate confirmed.
+    Statements {
+        #[command(subcommand)]
+        command: StatementsCommand,
+    },
     /// Keys.
     Key {
         #[command(subcommand)]
@@ -151,6 +158,8 @@ pub(crate) struct VerifyArgs {
 pub(crate) enum TrustCommand {
     /// Make a trust file from a log's introduction and the authorities that you recognise.
     Make(MakeArgs),
+    /// Make a new trust file that follows a rollover of the log's keys, which the receipt key trusted so far signed.
+    Follow(FollowArgs),
     /// Print parties and fingerprints, so that two people can compare them by another way.
     Show {
         /// Trust file.
@@ -180,6 +189,19 @@ pub(crate) struct MakeArgs {
     /// How many of the witnesses must have cosigned.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) witness_quorum: u32,
+    /// File to write; an existing one is never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FollowArgs {
+    /// Your trust file; it stays as it is.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: PathBuf,
+    /// A rollover that the log's operator published. Repeatable, oldest first.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) rollover: Vec<PathBuf>,
     /// File to write; an existing one is never overwritten.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,

@@ -18,6 +18,7 @@ use tlog::policy::PolicyError;
 use touchstone_client::ClientError;
 use uncertainty::CaseError;
 use verify::TrustError;
+use verify::trust::RolloverError;
 
 use crate::connection::ConnectionFileError;
 use crate::remedy::remedy;
@@ -52,6 +53,8 @@ pub(crate) enum Error {
     Trust { path: PathBuf, error: TrustError },
     #[error("no trust file was made: {0}")]
     Made(TrustError),
+    #[error("{}: {error}", path.display())]
+    Rollover { path: PathBuf, error: RolloverError },
     #[error(
         "{}: {problem}; a JWK is expected, or PEM with a public key, a certificate or a private key in PKCS#8, or a \
          certificate in DER, or a COSE_Key",
@@ -68,7 +71,7 @@ pub(crate) enum Error {
     KeptState { path: PathBuf, problem: String },
     #[error("{}: {error}", path.display())]
     Policy { path: PathBuf, error: PolicyError },
-    #[error("{}: {problem}; the authority's certificate is expected, PEM or DER", path.display())]
+    #[error("{}: {problem}; a certificate is expected, PEM or DER", path.display())]
     Certificate { argument: &'static str, path: PathBuf, problem: CertificateError },
     #[error("{}: is the certificate of a signer; give the certificate of the authority that issued it", path.display())]
     NoAuthority { argument: &'static str, path: PathBuf },
@@ -223,6 +226,7 @@ impl Error {
             },
             Error::Trust { error: TrustError::Introduction(_), .. } => "INTRODUCTION_INVALID",
             Error::Trust { .. } | Error::Made(_) => "TRUST_FILE_INVALID",
+            Error::Rollover { .. } => "ROLLOVER_NOT_FOLLOWED",
             Error::Key { .. } => "KEY_INVALID",
             Error::Policy { .. } => "POLICY_INVALID",
             Error::LogPlace { .. } => "LOG_PLACE_INVALID",
@@ -280,6 +284,7 @@ impl Error {
             | Error::Made(TrustError::Value { path, .. }) => Some(path),
             Error::Trust { error: TrustError::Introduction(_), .. } => Some("introduction"),
             Error::Trust { .. } | Error::Made(_) => Some("trust"),
+            Error::Rollover { .. } => Some("rollover"),
             Error::Policy { .. } => Some("policy"),
             Error::LogPlace { .. } | Error::LogAway { .. } => Some("url"),
             Error::KeptState { .. } => Some("keep"),

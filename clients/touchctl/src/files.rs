@@ -6,6 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 use tlog::policy::Policy;
+use verify::trust::TrustFile;
 use verify::{Introduction, Trust};
 
 use crate::error::{Error, FileProblem};
@@ -36,6 +37,12 @@ pub(crate) fn text(argument: &'static str, path: &Path, limit: u64) -> Result<St
 pub(crate) fn trust(path: &Path) -> Result<Trust, Error> {
     let text = text("trust", path, MAX_TRUST_BYTES)?;
     Trust::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
+}
+
+/// Reads the trust file as it is written.
+pub(crate) fn trust_file(path: &Path) -> Result<TrustFile, Error> {
+    let text = text("trust", path, MAX_TRUST_BYTES)?;
+    TrustFile::from_toml(&text).map_err(|error| Error::Trust { path: path.to_owned(), error })
 }
 
 /// Reads what an operator published.

@@ -52,12 +52,12 @@ pub(crate) fn public(argument: &'static str, path: &Path) -> Result<PublicKey, E
 /// only the public half is used), in a certificate in DER, or in a COSE_Key.
 fn public_key(bytes: &[u8]) -> Result<PublicKey, KeyError> {
     let unreadable = KeyError::Malformed { what: "key file" };
-    let certificate = |der: &[u8]| {
+    let key_in = |der: &[u8]| {
         Certificate::from_der(der).map(|certificate| certificate.public_key().clone()).map_err(|_| unreadable.clone())
     };
     match bytes.first() {
         // SEQUENCE of DER; map of CBOR, which begins no text.
-        Some(0x30) if std::str::from_utf8(bytes).is_err() => return certificate(bytes),
+        Some(0x30) if std::str::from_utf8(bytes).is_err() => return key_in(bytes),
         Some(0xa0..=0xbb) => return PublicKey::from_cose_key(bytes),
         _ => {}
     }
@@ -69,7 +69,7 @@ fn public_key(bytes: &[u8]) -> Result<PublicKey, KeyError> {
         return PublicKey::from_spki_der(&spki);
     }
     if let Ok(der) = CertificateDer::from_pem_slice(bytes) {
-        return certificate(&der);
+        return key_in(&der);
     }
     if text.contains("-----BEGIN PRIVATE KEY-----") {
         return SigningKey::from_pkcs8_pem(text).map(|key| key.public_key());
@@ -77,13 +77,24 @@ fn public_key(bytes: &[u8]) -> Result<PublicKey, KeyError> {
     Err(unreadable)
 }
 
-/// An authority's certificate, PEM or DER, as DER.
-pub(crate) fn authority(argument: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+/// A private key, to sign with: PKCS#8 in PEM.
+pub(crate) fn private(argument: &'static str, path: &Path) -> Result<SigningKey, Error> {
+    let text = files::text(argument, path, MAX_BYTES)?;
+    SigningKey::from_pkcs8_pem(&text).map_err(|problem| Error::Key { argument, path: path.to_owned(), problem })
+}
+
+/// A signer's certificate, PEM or DER.
+pub(crate) fn certificate(argument: &'static str, path: &Path) -> Result<Certificate, Error> {
     let bytes = files::read(argument, path, MAX_BYTES)?;
     let der = CertificateDer::from_pem_slice(&bytes).map_or(bytes, |der| der.to_vec());
-    match Certificate::from_der(&der) {
-        Ok(found) if !found.is_ca() => Err(Error::NoAuthority { argument, path: path.to_owned() }),
-        Ok(_) => Ok(der),
-        Err(problem) => Err(Error::Certificate { argument, path: path.to_owned(), problem }),
+    Certificate::from_der(&der).map_err(|problem| Error::Certificate { argument, path: path.to_owned(), problem })
+}
+
+/// An authority's certificate, PEM or DER, as DER.
+pub(crate) fn authority(argument: &'static str, path: &Path) -> Result<Vec<u8>, Error> {
+    let found = certificate(argument, path)?;
+    match found.is_ca() {
+        true => Ok(found.der().to_vec()),
+        false => Err(Error::NoAuthority { argument, path: path.to_owned() }),
     }
 }

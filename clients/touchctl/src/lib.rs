@@ -31,6 +31,7 @@ mod records;
 mod remedy;
 mod send;
 mod sites;
+mod statements;
 mod stocks;
 mod table;
 mod trust;
@@ -97,6 +98,7 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
     match &cli.command {
         Command::Verify(args) => verify::run(args, cli.json, world),
         Command::Trust { command: TrustCommand::Make(args) } => trust::make(args, cli.json, world),
+        Command::Trust { command: TrustCommand::Follow(args) } => trust::follow(args, cli.json, world),
         Command::Trust { command: TrustCommand::Show { file } } => trust::show(file, cli.json, world),
         Command::Sites { command } => sites::run(command, cli.json, world),
         Command::Instruments { command } => instruments::run(command, cli.json, world),
@@ -113,6 +115,7 @@ fn dispatch(cli: &Cli, world: &mut Surroundings<'_>) -> Result<u8, Error> {
         Command::Footprints { command } => footprints::run(command, cli.json, world),
         Command::Uncertainty { command: UncertaintyCommand::Eval(args) } => uncertainty::eval(args, cli.json, world),
         Command::Log { command } => log::run(command, cli.json, world),
+        Command::Statements { command } => statements::run(command, cli.json, world),
         Command::Key { command: KeyCommand::Fingerprint { file } } => keys::fingerprint(file, cli.json, world),
     }
 }

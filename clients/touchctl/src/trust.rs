@@ -7,12 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use cose::key::PublicKey;
 use cose::x509::Certificate;
 use jiff::Timestamp;
+use record::instrument::Violation;
+use record::statement::{MAX_ENTRY_BYTES, SignedStatement, StatementError};
 use serde::Serialize;
 use tlog::note::NoteVerifier;
 use verify::Trust;
 use verify::trust::{Authority, TrustFile, Witness};
 
-use crate::args::{self, MakeArgs};
+use crate::args::{self, FollowArgs, MakeArgs};
 use crate::error::Error;
 use crate::{DONE, Surroundings, files, keys, output};
 
@@ -69,6 +71,30 @@ pub(crate) fn make(args: &MakeArgs, json: bool, world: &mut Surroundings<'_>) ->
     tell(&trust, json, world)
 }
 
+/// Follows rollovers of the log's keys, and prints what there is now.
+pub(crate) fn follow(args: &FollowArgs, json: bool, world: &mut Surroundings<'_>) -> Result<u8, Error> {
+    let mut file = files::trust_file(&args.trust)?;
+    for path in &args.rollover {
+        let bytes = files::read("rollover", path, MAX_ENTRY_BYTES as u64)?;
+        let unread = |e: StatementError| Error::Form {
+            violations: vec![Violation::new(
+                "rollover",
+                format!("{}: {e}; a signed rollover is expected", path.display()),
+            )],
+        };
+        let statement = SignedStatement::from_entry(&bytes).map_err(unread)?;
+        file.log = file.log.follow(&statement).map_err(|error| Error::Rollover { path: path.clone(), error })?;
+    }
+    let text = file.to_toml().map_err(Error::Made)?;
+    let trust = Trust::try_from(file).map_err(Error::Made)?;
+    files::create("out", &args.out, &text)?;
+    if !json {
+        let made = format!("Wrote {}. What it trusts:\n", args.out.display());
+        writeln!(world.out, "{}", output::clean(&made)).map_err(Error::Output)?;
+    }
+    tell(&trust, json, world)
+}
+
 /// The parties of a command line, each with its authority's certificate.
 fn authorities(argument: &'static str, given: &[args::Authority]) -> Result<Vec<Authority>, Error> {
     let read = |one: &args::Authority| {
@@ -106,6 +132,12 @@ fn shown(trust: &Trust) -> Shown {
         keys.insert(1, note("status checkpoints", verifier));
     }
     keys.insert(2, key("receipts", &trust.origin, &trust.receipt_key));
+    for earlier in &trust.earlier {
+        let (log, status) = (earlier.note_keys.first(), earlier.status_note_keys.first());
+        keys.extend(log.map(|verifier| note("checkpoints, earlier", verifier)));
+        keys.extend(status.map(|verifier| note("status checkpoints, earlier", verifier)));
+        keys.push(key("receipts, earlier", &trust.origin, &earlier.receipt_key));
+    }
     let lists =
         [("accreditation body", &trust.accreditation_bodies), ("party to arrangements", &trust.arrangement_parties)];
     let authorities = lists.into_iter().flat_map(|(role, list)| list.iter().map(move |one| authority(role, one)));

@@ -19,6 +19,8 @@ mod editions;
 mod footprints;
 #[path = "../it/instruments.rs"]
 mod instruments;
+#[path = "../it/key_revocation.rs"]
+mod key_revocation;
 #[path = "../it/materials_cli.rs"]
 mod materials_cli;
 #[path = "../it/metering_cli.rs"]
@@ -31,10 +33,14 @@ mod public;
 mod readings;
 #[path = "../it/reasons.rs"]
 mod reasons;
+#[path = "../it/rotation.rs"]
+mod rotation;
 #[path = "../it/second_implementation.rs"]
 mod second_implementation;
 #[path = "../it/statements.rs"]
 mod statements;
+#[path = "../it/status_lists.rs"]
+mod status_lists;
 #[path = "../it/story.rs"]
 mod story;
 #[path = "../it/support.rs"]

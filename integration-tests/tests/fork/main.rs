@@ -175,7 +175,9 @@ async fn no_time_goes_back() {
             origin: ORIGIN.into(),
             log_id: LOG_ID.into(),
             keys: LogKeys {
-                receipt: read(&p256[0]),
+                rollovers: Vec::new(),
+                earlier: Vec::new(),
+                receipt: Arc::new(read(&p256[0])),
                 note: read(&ed25519[0]),
                 status_note: read(&ed25519[1]),
                 operator: read(&p256[1]).public_key(),

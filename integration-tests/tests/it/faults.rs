@@ -225,7 +225,9 @@ async fn start(store: Arc<Faulty>, folder: &std::path::Path, keys: &Keys) -> Res
         origin: ORIGIN.into(),
         log_id: LOG_ID.into(),
         keys: LogKeys {
-            receipt: copy(&keys.receipt),
+            rollovers: Vec::new(),
+            earlier: Vec::new(),
+            receipt: Arc::new(copy(&keys.receipt)),
             note: copy(&keys.note),
             status_note: copy(&keys.status_note),
             operator: keys.operator.public_key(),

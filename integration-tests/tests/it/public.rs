@@ -18,14 +18,14 @@ use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse
 
 use crate::support::{self, NUMBER, Stage, Told};
 
-struct Answer {
-    status: u16,
-    headers: String,
-    body: Vec<u8>,
+pub struct Answer {
+    pub status: u16,
+    pub headers: String,
+    pub body: Vec<u8>,
 }
 
 /// One GET, and the connection ends.
-async fn get(stage: &Stage, path: &str) -> Answer {
+pub async fn get(stage: &Stage, path: &str) -> Answer {
     get_with(stage, path, "").await
 }
 

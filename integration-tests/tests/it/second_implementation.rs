@@ -5,10 +5,11 @@ use std::process::Command;
 
 use base64::Engine;
 use cose::key::PublicKey;
-use integration_tests::cast;
+use integration_tests::{cast, story};
 use proto::registry;
+use record::status::{GoodsRule, State};
 
-use crate::support::Told;
+use crate::support::{self, Told};
 
 /// Version that was read before it was trusted.
 const PACKAGE: &str = "scitt-cose==0.5.0";
@@ -67,6 +68,50 @@ fn verify(python: &Path, entry: &[u8], receipt: &[u8], signer: &PublicKey, log: 
     let output = Command::new(python).arg("-c").arg(SCRIPT).arg(folder.path()).output().expect("python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
+}
+
+/// The status of every leaf, folded by `peers/status_fold.py` from what the log serves, held to every epoch; `None`, said
+/// plainly, where there is no Python.
+pub fn fold(url: &str) -> Option<serde_json::Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/status_fold.py");
+    match tokio::task::block_in_place(|| Command::new("python3").arg(script).arg(url).output()) {
+        Ok(output) => {
+            let told = String::from_utf8_lossy(&output.stderr);
+            Some(serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {told}")))
+        }
+        Err(error) => {
+            println!("skipped: python3: {error}");
+            None
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_fold_of_the_status_agrees() {
+    let told = Told::tell().await;
+    let decider = told.stage.client(&cast::decider());
+    let url = format!("http://{}", told.stage.world.http());
+    let before = support::covered(&decider, told.registered.index).await;
+    let Some(found) = fold(&url) else { return };
+    assert_eq!((&found["wrong"], &found["changed"]), (&serde_json::json!([]), &0.into()), "{found}");
+    assert!(found["entries"].as_u64() > Some(told.registered.index), "{found}");
+    // What is suspended changes one leaf, and the root over all.
+    let suspended = story::change_state(
+        &told.stage.world,
+        &decider,
+        &told.certificate,
+        State::Suspended,
+        GoodsRule::GoodsBeforeStay,
+        "surveillance is overdue: Überwachung",
+    );
+    let leaf = suspended.await.expect("suspended").index;
+    let after = support::covered(&decider, leaf).await;
+    let found = fold(&url).expect("it was there");
+    assert_eq!((&found["wrong"], &found["changed"]), (&serde_json::json!([]), &1.into()), "{found}");
+    assert_eq!(found["entries"], leaf + 1);
+    // The epoch in hand is the one that it folded to, and another than before.
+    assert_eq!(found["map_root"], hex::encode(after.map_root));
+    assert_ne!(before.map_root, after.map_root);
 }
 
 fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {

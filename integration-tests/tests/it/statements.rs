@@ -26,14 +26,14 @@ use touchstone_client::{Client, new_request_id};
 
 use crate::support::{self, ORGANIZATION, Refused, SITE_ID, Stage, Told};
 
-fn signed(organization: &Organization, media_type: &str, subject: &str, payload: &[u8]) -> Vec<u8> {
+pub fn signed(organization: &Organization, media_type: &str, subject: &str, payload: &[u8]) -> Vec<u8> {
     let x5t = Some(cose::sha256(&organization.certificate.certificate_der));
     let heading = Heading { media_type, issuer: organization.did, subject, x5t };
     sign(organization.key.as_ref(), &heading, payload).expect("signed")
 }
 
 /// A grant that differs from a good one where a test says.
-fn grant(stage: &Stage, id: &str, change: impl FnOnce(&mut AccreditationGrant)) -> Accreditation {
+pub fn grant(stage: &Stage, id: &str, change: impl FnOnce(&mut AccreditationGrant)) -> Accreditation {
     let now = Timestamp::from_second(Timestamp::now().as_second()).expect("a time");
     let (body, accreditor) = (&stage.world.cast.certification_body, &stage.world.cast.accreditation_body);
     let (from, until) = (now - SignedDuration::from_hours(24), now + SignedDuration::from_hours(24 * 700));
@@ -59,17 +59,17 @@ fn grant(stage: &Stage, id: &str, change: impl FnOnce(&mut AccreditationGrant)) 
     Accreditation::new(grant)
 }
 
-fn accreditation(stage: &Stage, id: &str, change: impl FnOnce(&mut AccreditationGrant)) -> Vec<u8> {
+pub fn accreditation(stage: &Stage, id: &str, change: impl FnOnce(&mut AccreditationGrant)) -> Vec<u8> {
     let content = grant(stage, id, change);
     signed(&stage.world.cast.accreditation_body, media::ACCREDITATION, &content.id, &json::write(&content))
 }
 
-async fn register(client: &Client, statement: Vec<u8>) -> Result<u64, tonic::Status> {
+pub async fn register(client: &Client, statement: Vec<u8>) -> Result<u64, tonic::Status> {
     let request = wire::RegisterStatementRequest { statement, request_id: new_request_id() };
     Ok(client.registry().register_statement(request).await?.into_inner().index)
 }
 
-async fn refused(client: &Client, statement: Vec<u8>) -> Refused {
+pub async fn refused(client: &Client, statement: Vec<u8>) -> Refused {
     support::refused(register(client, statement).await)
 }
 
@@ -168,7 +168,7 @@ fn certificate(stage: &Stage, number: &str, id: &str, leaf: &Registered, class: 
     story::certificate(&stage.world, number, (id, leaf), &statement(), class).expect("a certificate")
 }
 
-fn event(issuer: &str, subject: &str, state: State) -> StatusEvent {
+pub fn event(issuer: &str, subject: &str, state: State) -> StatusEvent {
     StatusEvent {
         id: format!("{BASE}/events/{}", new_request_id()),
         issuer: issuer.into(),

@@ -304,6 +304,25 @@ pub async fn entries(client: &Client) -> Vec<Vec<u8>> {
     }
 }
 
+/// Waits for an epoch that covers a leaf.
+pub async fn covered(client: &Client, leaf: u64) -> record::status::Epoch {
+    let name = format!("entries/{leaf}");
+    let request = proto::registry::GetStatusProofRequest { name, max_wait: None, min_size: leaf + 1 };
+    let proof = client.registry().get_status_proof(request).await.expect("an epoch").into_inner();
+    let latest = proof.latest_epoch.expect("the latest epoch").epoch;
+    record::status::Epoch::from_bytes(&latest).expect("an epoch")
+}
+
+/// Runs `touchctl --json` in a folder; exit code and the one object.
+pub fn touchctl(folder: &std::path::Path, args: &[&str]) -> (i32, serde_json::Value) {
+    let program = integration_tests::processes::program("touchctl").expect("a program");
+    let output = tokio::task::block_in_place(|| {
+        std::process::Command::new(program).args(args).arg("--json").current_dir(folder).output().expect("it runs")
+    });
+    let object = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"));
+    (output.status.code().expect("an exit"), object)
+}
+
 /// A file outside the repository that whoever runs the tests may not have. `None`, said plainly, when it is absent.
 pub fn shared(file: &str) -> Option<Vec<u8>> {
     let root = match std::env::var_os("TOUCHSTONE_SHARED") {

@@ -206,12 +206,15 @@ pub enum ErrorReason {
     EvidenceUnknown = 23,
     /// Another statement has this subject, and a subject is used once; metadata has its leaf. Choose another id.
     SubjectInUse = 24,
-    /// A status event or an acceptance names a statement that is not in the log. Register that first, or correct the name.
+    /// A status event or an acceptance names a statement that is not in the log, or a revocation a key that no accreditation
+    /// of the body vouches for. Register that first, or correct the name.
     SubjectUnknown = 25,
-    /// Only the issuer of a statement may change its state, and only the operator registers anchors. Have whoever is entitled sign it.
+    /// Only the issuer of a statement may change its state, only the operator registers anchors, and a body's key is revoked
+    /// by the body with another key, or by its accreditation body. Have whoever is entitled sign it.
     SignerNotEntitled = 26,
     /// The state cannot follow the present one: withdrawn and superseded are final, a change is dated no earlier than the one
-    /// before, a return to active counts from registration on. metadata names the state or the date. Correct the event.
+    /// before, a return to active counts from registration on; the cut-off of a revoked key is no later than now and only set
+    /// earlier. metadata names the state or the date. Correct the event.
     StateNotAllowed = 27,
     /// No checkpoint or epoch covers the entry yet. Try again after the delay in RetryInfo.
     NotYetPublished = 28,
@@ -222,6 +225,9 @@ pub enum ErrorReason {
     /// The database is an older copy than the log that was signed, or another: signing would fork the log, so it does nothing.
     /// What was acknowledged before is not lost by waiting. Report it to the operator, whose own log says what to restore.
     LogRefusesToSign = 31,
+    /// The signing key, or one that an accreditation would vouch for, is revoked; metadata has the cut-off and the leaf of
+    /// the revocation. Sign with another key that the body's accreditation vouches for.
+    SignerKeyRevoked = 32,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -258,6 +264,7 @@ impl ErrorReason {
             Self::ArrangementUnknown => "ERROR_REASON_ARRANGEMENT_UNKNOWN",
             Self::RegistrantMismatch => "ERROR_REASON_REGISTRANT_MISMATCH",
             Self::LogRefusesToSign => "ERROR_REASON_LOG_REFUSES_TO_SIGN",
+            Self::SignerKeyRevoked => "ERROR_REASON_SIGNER_KEY_REVOKED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -293,6 +300,7 @@ impl ErrorReason {
             "ERROR_REASON_ARRANGEMENT_UNKNOWN" => Some(Self::ArrangementUnknown),
             "ERROR_REASON_REGISTRANT_MISMATCH" => Some(Self::RegistrantMismatch),
             "ERROR_REASON_LOG_REFUSES_TO_SIGN" => Some(Self::LogRefusesToSign),
+            "ERROR_REASON_SIGNER_KEY_REVOKED" => Some(Self::SignerKeyRevoked),
             _ => None,
         }
     }

@@ -1,11 +1,12 @@
 //! Algorithms, signing keys and public keys.
 //!
-//! What we emit: ES256 for P-256 keys, Ed25519 (−19) for Ed25519 keys. What we accept besides:
-//! EdDSA (−8, Ed25519 only), ESP256, ES384 and PS256.
+//! What is known of an algorithm is one row of `table::ALGORITHMS`, what is known of a kind of key one row of
+//! `table::KINDS`; nothing else tells them apart. What we emit and accept are columns.
 
 mod cose_key;
 mod public;
 mod signing;
+mod table;
 
 pub use public::PublicKey;
 pub use signing::SigningKey;
@@ -30,47 +31,43 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm that we accept.
-    pub const ALL: [Algorithm; 6] =
-        [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Esp256, Algorithm::Ed25519, Algorithm::Es384, Algorithm::Ps256];
+    /// Every algorithm that we accept, in the order of the table.
+    pub const ALL: [Algorithm; table::ALGORITHMS.len()] = table::accepted();
 
     /// The algorithm with this COSE code point; [`KeyError::UnsupportedAlgorithm`] for others.
     pub fn from_code(code: i64) -> Result<Algorithm, KeyError> {
-        let found = Algorithm::ALL.into_iter().find(|alg| alg.code() == code);
-        found.ok_or(KeyError::UnsupportedAlgorithm { code })
+        let found = table::ALGORITHMS.iter().find(|row| row.code == code);
+        found.map(|row| row.algorithm).ok_or(KeyError::UnsupportedAlgorithm { code })
     }
 
     /// Its COSE code point.
     pub fn code(self) -> i64 {
-        match self {
-            Algorithm::Es256 => -7,
-            Algorithm::EdDsa => -8,
-            Algorithm::Esp256 => -9,
-            Algorithm::Ed25519 => -19,
-            Algorithm::Es384 => -35,
-            Algorithm::Ps256 => -37,
-        }
+        self.row().code
     }
 
     /// The kind of key it works with.
     pub fn key_kind(self) -> KeyKind {
-        match self {
-            Algorithm::Es256 | Algorithm::Esp256 => KeyKind::P256,
-            Algorithm::EdDsa | Algorithm::Ed25519 => KeyKind::Ed25519,
-            Algorithm::Es384 => KeyKind::P384,
-            Algorithm::Ps256 => KeyKind::Rsa,
-        }
+        self.row().kind
+    }
+
+    /// Whether we sign with it; the others are accepted only.
+    pub fn is_emitted(self) -> bool {
+        self.row().emitted
+    }
+
+    /// Signature type of a log's key in a signed note (C2SP signed-note, Signatures); `None` where notes have none.
+    pub fn note_type(self) -> Option<u8> {
+        self.row().note_type
     }
 
     /// Its name in the JOSE registry.
     fn jose_name(self) -> &'static str {
-        match self {
-            Algorithm::Es256 | Algorithm::Esp256 => "ES256",
-            Algorithm::EdDsa => "EdDSA",
-            Algorithm::Ed25519 => "Ed25519",
-            Algorithm::Es384 => "ES384",
-            Algorithm::Ps256 => "PS256",
-        }
+        self.row().jose_name
+    }
+
+    fn row(self) -> &'static table::AlgorithmRow {
+        // The rows stand in the order of the variants: a test holds it.
+        &table::ALGORITHMS[self as usize]
     }
 }
 
@@ -87,14 +84,16 @@ pub enum KeyKind {
     Rsa,
 }
 
+impl KeyKind {
+    /// The algorithm that we sign with, with such a key; `None` of those that we only verify with.
+    pub fn emitted(self) -> Option<Algorithm> {
+        Algorithm::ALL.into_iter().find(|algorithm| algorithm.key_kind() == self && algorithm.is_emitted())
+    }
+}
+
 impl fmt::Display for KeyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            KeyKind::P256 => "P-256",
-            KeyKind::P384 => "P-384",
-            KeyKind::Ed25519 => "Ed25519",
-            KeyKind::Rsa => "RSA",
-        })
+        f.write_str(table::KINDS[*self as usize].name)
     }
 }
 

@@ -202,3 +202,43 @@ fn b64(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
+
+/// Every signature algorithm that IANA registers for COSE beside ours, and what lies between.
+#[test]
+fn what_is_not_in_the_table_is_refused_by_its_code() {
+    let ours: Vec<i64> = Algorithm::ALL.into_iter().map(Algorithm::code).collect();
+    assert_eq!(ours, [-7, -8, -9, -19, -35, -37]);
+    for code in (-70_000..=70_000).chain([i64::MIN, i64::MAX]) {
+        match Algorithm::from_code(code) {
+            Ok(algorithm) => {
+                assert!(ours.contains(&code), "{code}");
+                assert_eq!(algorithm.code(), code);
+            }
+            Err(error) => {
+                assert!(!ours.contains(&code), "{code}");
+                assert_eq!(error, KeyError::UnsupportedAlgorithm { code });
+            }
+        }
+    }
+    // In an envelope too: ML-DSA-44, -65, -87, ESP384, ES512, PS384, HSS-LMS, RS1.
+    for code in [-48, -49, -50, -51, -36, -38, -46, -65_535] {
+        // { 1: code } as the protected header, written by hand.
+        let number = (-1 - code) as u16;
+        let alg = if number < 256 { vec![0x38, number as u8] } else { vec![0x39, (number >> 8) as u8, number as u8] };
+        let protected = [&[0xa1, 0x01][..], &alg].concat();
+        let bytes =
+            [&[0xd2, 0x84, 0x40 + protected.len() as u8][..], &protected, &[0xa0, 0x41, b'x', 0x41, b's']].concat();
+        assert_eq!(Envelope::decode(&bytes), Err(Sign1Error::UnsupportedAlgorithm { code }), "{code}");
+    }
+    // What we sign with is accepted, and each kind of key that signs has one.
+    let emitted: Vec<i64> = Algorithm::ALL.into_iter().filter(|alg| alg.is_emitted()).map(Algorithm::code).collect();
+    assert_eq!(emitted, [-7, -19]);
+    for (key, code) in [(SigningKey::generate_p256(), -7), (SigningKey::generate_ed25519(), -19)] {
+        let key = key.unwrap();
+        assert_eq!((key.algorithm().code(), key.algorithm().key_kind()), (code, key.public_key().kind()));
+    }
+    assert_eq!((KeyKind::P384.emitted(), KeyKind::Rsa.emitted()), (None, None));
+    // C2SP signed-note: 0x01 is Ed25519; nothing else of ours signs as a log.
+    let in_notes: Vec<_> = Algorithm::ALL.into_iter().filter_map(|alg| Some((alg.code(), alg.note_type()?))).collect();
+    assert_eq!(in_notes, [(-19, 1)]);
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cose::key::{Algorithm, KeyKind, PublicKey};
+use cose::key::PublicKey;
 use jiff::Timestamp;
 use record::instrument::{Instrument, Period};
 use record::reading::{
@@ -140,10 +140,7 @@ fn whole_batch(instrument: Option<&Instrument>, batch: &ReadingBatch) -> Option<
 /// Whether the device that holds the key of this JWK signed the batch.
 fn signed(jwk: &str, batch: &ReadingBatch) -> bool {
     let Ok(key) = PublicKey::from_jwk(jwk) else { return false };
-    let algorithm = match key.kind() {
-        KeyKind::P256 => Algorithm::Es256,
-        _ => Algorithm::Ed25519,
-    };
+    let Some(algorithm) = key.kind().emitted() else { return false };
     key.verify(algorithm, &batch.signed_bytes(), &batch.signature).is_ok()
 }
 

@@ -20,5 +20,7 @@ pub mod plant;
 pub mod rating;
 pub mod reading;
 pub mod registry;
+pub mod revocation;
 pub mod statement;
 pub mod status;
+pub mod status_list;

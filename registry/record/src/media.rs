@@ -10,10 +10,14 @@ pub const ACCREDITATION: &str = "application/vnd.touchstone.accreditation+json";
 pub const LOG_IDENTITY: &str = "application/vnd.touchstone.log-identity+json";
 /// Leaf 1: what the log registers.
 pub const REGISTRATION_POLICY: &str = "application/vnd.touchstone.registration-policy+json";
+/// New keys of the log, signed with the old one.
+pub const LOG_ROLLOVER: &str = "application/vnd.touchstone.log-rollover+json";
 /// A party whose certificates may sign statements.
 pub const ANCHOR: &str = "application/vnd.touchstone.anchor+json";
 /// A change of state of a certificate or accreditation.
 pub const STATUS_EVENT: &str = "application/vnd.touchstone.status-event+json";
+/// A revocation of a body's signing key.
+pub const KEY_REVOCATION: &str = "application/vnd.touchstone.key-revocation+json";
 /// A recognition arrangement, signed by the asking party.
 pub const ARRANGEMENT: &str = "application/vnd.touchstone.arrangement+json";
 /// The other party's signature under an arrangement.

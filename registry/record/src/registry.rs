@@ -59,6 +59,25 @@ pub struct RegistrationPolicy {
     pub max_epoch_seconds: u64,
 }
 
+/// New keys of the log, signed with the receipt key that they take the place of: whoever trusts that key follows. A key
+/// that stays is stated again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogRollover {
+    /// DID of the log.
+    pub id: String,
+    /// Origin of the log.
+    pub origin: String,
+    /// C2SP verifier key of the log's checkpoints from now on.
+    pub note_key: String,
+    /// C2SP verifier key of the status log's checkpoints from now on.
+    pub status_note_key: String,
+    /// Key of receipts from now on, and of the next rollover.
+    pub receipt_key: Jwk,
+    /// Under the keys before, no status later than this is believed.
+    pub earlier_until: Timestamp,
+}
+
 /// What an anchored party may sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

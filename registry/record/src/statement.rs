@@ -10,7 +10,8 @@ use crate::certificate::Certificate;
 use crate::edition::{FactorSetStatement, MethodStatement};
 use crate::json::{self, PayloadError};
 use crate::media;
-use crate::registry::{Anchor, LogIdentity, RegistrationPolicy};
+use crate::registry::{Anchor, LogIdentity, LogRollover, RegistrationPolicy};
+use crate::revocation::KeyRevocation;
 use crate::status::StatusEvent;
 
 /// Largest entry: the payload's limit, its header and its signature.
@@ -23,6 +24,8 @@ pub enum Content {
     LogIdentity(Box<LogIdentity>),
     /// Leaf 1.
     RegistrationPolicy(Box<RegistrationPolicy>),
+    /// New keys of the log.
+    LogRollover(Box<LogRollover>),
     /// An anchored party.
     Anchor(Box<Anchor>),
     /// An accreditation.
@@ -31,6 +34,8 @@ pub enum Content {
     Certificate(Box<Certificate>),
     /// A change of state.
     StatusEvent(Box<StatusEvent>),
+    /// A revocation of a key.
+    KeyRevocation(Box<KeyRevocation>),
     /// An arrangement.
     Arrangement(Box<Arrangement>),
     /// Its acceptance.
@@ -249,10 +254,12 @@ impl Content {
         Ok(match media_type {
             media::LOG_IDENTITY => Content::LogIdentity(Box::new(json::read(payload)?)),
             media::REGISTRATION_POLICY => Content::RegistrationPolicy(Box::new(json::read(payload)?)),
+            media::LOG_ROLLOVER => Content::LogRollover(Box::new(json::read(payload)?)),
             media::ANCHOR => Content::Anchor(Box::new(Anchor::from_payload(payload)?)),
             media::ACCREDITATION => Content::Accreditation(Box::new(Accreditation::from_payload(payload)?)),
             media::CERTIFICATE => Content::Certificate(Box::new(Certificate::from_payload(payload)?)),
             media::STATUS_EVENT => Content::StatusEvent(Box::new(StatusEvent::from_payload(payload)?)),
+            media::KEY_REVOCATION => Content::KeyRevocation(Box::new(KeyRevocation::from_payload(payload)?)),
             media::ARRANGEMENT => Content::Arrangement(Box::new(Arrangement::from_payload(payload)?)),
             media::ARRANGEMENT_ACCEPTANCE => {
                 Content::ArrangementAcceptance(Box::new(ArrangementAcceptance::from_payload(payload)?))
@@ -268,10 +275,12 @@ impl Content {
         match self {
             Content::LogIdentity(identity) => (&identity.id, &identity.origin),
             Content::RegistrationPolicy(policy) => (&policy.id, &policy.origin),
+            Content::LogRollover(rollover) => (&rollover.id, &rollover.origin),
             Content::Anchor(anchor) => (&anchor.operator, &anchor.id),
             Content::Accreditation(accreditation) => (&accreditation.issuer.id, &accreditation.id),
             Content::Certificate(certificate) => (&certificate.issuer.id, &certificate.credential_subject.id),
             Content::StatusEvent(event) => (&event.issuer, &event.subject),
+            Content::KeyRevocation(revocation) => (&revocation.issuer, &revocation.body),
             Content::Arrangement(arrangement) => (&arrangement.asking_party, &arrangement.id),
             Content::ArrangementAcceptance(acceptance) => (&acceptance.issuer, &acceptance.arrangement),
             Content::Method(method) => (&method.issuer, &method.id),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{self, PayloadError};
 use crate::name;
+use crate::revocation::{KeyThumbprint, RevokedKey};
 
 /// State that an event sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +112,9 @@ pub struct StatusRecord {
     pub leaf: u64,
     /// Transitions in log order; none means active since its log time.
     pub history: Vec<Transition>,
+    /// Revocations, in log order, of keys that concern the leaf: keys that an accreditation vouches for, and keys that
+    /// returned the leaf to active.
+    pub revocations: Vec<RevokedKey>,
 }
 
 /// Why stored or carried bytes are no record or epoch.
@@ -130,10 +134,20 @@ pub enum StatusError {
 impl StatusRecord {
     /// A leaf to which nothing happened.
     pub fn new(leaf: u64) -> Self {
-        Self { leaf, history: Vec::new() }
+        Self { leaf, history: Vec::new(), revocations: Vec::new() }
     }
 
-    /// Deterministic CBOR: `[leaf, [[state, effective seconds, goods rule, event leaf, reason], …]]`.
+    /// What of it happened below `size`.
+    pub fn below(&self, size: u64) -> Self {
+        Self {
+            leaf: self.leaf,
+            history: self.history.iter().filter(|step| step.event_leaf < size).cloned().collect(),
+            revocations: self.revocations.iter().filter(|revoked| revoked.leaf < size).cloned().collect(),
+        }
+    }
+
+    /// Deterministic CBOR: `[leaf, [[state, effective seconds, goods rule, event leaf, reason], …]]`; where there are
+    /// revocations, with a third item `[[key thumbprint, cut-off seconds, leaf of the revocation, [event leaf, …]], …]`.
     pub fn to_bytes(&self) -> Vec<u8> {
         let steps = self.history.iter().map(|step| {
             Value::Array(vec![
@@ -144,7 +158,19 @@ impl StatusRecord {
                 Value::Text(step.reason.clone()),
             ])
         });
-        cbor::encode(&Value::Array(vec![Value::Uint(self.leaf), Value::Array(steps.collect())]))
+        let mut items = vec![Value::Uint(self.leaf), Value::Array(steps.collect())];
+        if !self.revocations.is_empty() {
+            let revocations = self.revocations.iter().map(|revoked| {
+                Value::Array(vec![
+                    Value::Bytes(revoked.key.0.to_vec()),
+                    Value::int(revoked.cut_off.as_second()),
+                    Value::Uint(revoked.leaf),
+                    Value::Array(revoked.returns.iter().map(|event| Value::Uint(*event)).collect()),
+                ])
+            });
+            items.push(Value::Array(revocations.collect()));
+        }
+        cbor::encode(&Value::Array(items))
     }
 
     /// Reads a record.
@@ -154,7 +180,15 @@ impl StatusRecord {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatusError> {
         let shape = || StatusError::Shape { what: "status record" };
         let value = cbor::decode_deterministic(bytes)?;
-        let Some([Value::Uint(leaf), Value::Array(steps)]) = value.as_array() else { return Err(shape()) };
+        let (leaf, steps, revocations) = match value.as_array() {
+            Some([Value::Uint(leaf), Value::Array(steps)]) => (leaf, steps, [].as_slice()),
+            // One spelling: an empty list is left out.
+            Some([Value::Uint(leaf), Value::Array(steps), Value::Array(revocations)]) if !revocations.is_empty() => {
+                (leaf, steps, revocations.as_slice())
+            }
+            _ => return Err(shape()),
+        };
+        let time = |value: &Value| value.as_i64().and_then(|s| Timestamp::from_second(s).ok()).ok_or_else(shape);
         let history = steps.iter().map(|step| {
             let Some([Value::Uint(state), effective, Value::Uint(rule), Value::Uint(event), Value::Text(reason)]) =
                 step.as_array()
@@ -163,13 +197,28 @@ impl StatusRecord {
             };
             Ok(Transition {
                 state: *State::ALL.get(*state as usize).ok_or_else(shape)?,
-                effective: effective.as_i64().and_then(|s| Timestamp::from_second(s).ok()).ok_or_else(shape)?,
+                effective: time(effective)?,
                 goods_rule: *GoodsRule::ALL.get(*rule as usize).ok_or_else(shape)?,
                 event_leaf: *event,
                 reason: reason.clone(),
             })
         });
-        Ok(Self { leaf: *leaf, history: history.collect::<Result<_, _>>()? })
+        let revocations = revocations.iter().map(|item| {
+            let Some([Value::Bytes(key), cut_off, Value::Uint(leaf), Value::Array(returns)]) = item.as_array() else {
+                return Err(shape());
+            };
+            Ok(RevokedKey {
+                key: KeyThumbprint(key.as_slice().try_into().map_err(|_| shape())?),
+                cut_off: time(cut_off)?,
+                leaf: *leaf,
+                returns: returns.iter().map(|event| event.as_u64().ok_or_else(shape)).collect::<Result<_, _>>()?,
+            })
+        });
+        Ok(Self {
+            leaf: *leaf,
+            history: history.collect::<Result<_, _>>()?,
+            revocations: revocations.collect::<Result<_, _>>()?,
+        })
     }
 
     /// The transition in force at a date: the last in log order that was effective by then; `None` means active.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use record::accreditation::{Accreditation, AccreditationGrant, Scope, ScopeQuery};
 use record::certificate::{Certificate, CertificateDraft, MeasuredResult, Measurement};
 use record::json::{self, Digest, NumberToken, PayloadError};
+use record::revocation::{KeyRevocation, KeyThumbprint, RevokedKey};
 use record::status::{Epoch, GoodsRule, State, StatusEvent, StatusRecord, Transition};
 
 fn at(text: &str) -> Timestamp {
@@ -265,7 +266,7 @@ fn history(steps: &[(State, &str)]) -> StatusRecord {
         event_leaf: 10 + i as u64,
         reason: "why".into(),
     };
-    StatusRecord { leaf: 3, history: steps.iter().enumerate().map(step).collect() }
+    StatusRecord { leaf: 3, history: steps.iter().enumerate().map(step).collect(), revocations: Vec::new() }
 }
 
 #[test]
@@ -328,5 +329,53 @@ fn events_say_why() {
             StatusEvent::from_payload(&json::write(&wrong)),
             Err(PayloadError::Rule { path: "reason", .. })
         ));
+    }
+}
+
+#[test]
+fn revocations_in_a_record_have_one_spelling() {
+    let key = KeyThumbprint([7; 32]);
+    let revoked = RevokedKey { key, cut_off: at("2026-03-01T00:00:00Z"), leaf: 9, returns: vec![5] };
+    let mut record = history(&[(State::Suspended, "2026-02-01T00:00:00Z")]);
+    let without = record.to_bytes();
+    record.revocations.push(revoked);
+    let bytes = record.to_bytes();
+    assert_eq!(StatusRecord::from_bytes(&bytes), Ok(record.clone()));
+    // The same but for a third item: 0x83 in place of 0x82, [[h'07…', 1772323200, 9, [5]]] at the end.
+    let third = [&[0x81, 0x84, 0x58, 0x20][..], &[7; 32], &[0x1a, 0x69, 0xa3, 0x81, 0x80, 0x09, 0x81, 0x05]].concat();
+    assert_eq!(bytes, [&[0x83], &without[1..], &third].concat());
+    // An empty list is left out.
+    let empty = [&[0x83], &without[1..], &[0x80]].concat();
+    assert!(StatusRecord::from_bytes(&empty).is_err());
+    assert_eq!(record.below(9).revocations, []);
+    assert_eq!(record.below(11), record);
+}
+
+#[test]
+fn a_revocation_names_a_key_by_its_thumbprint() {
+    let revocation = KeyRevocation {
+        id: "https://log.example/revocations/1".into(),
+        issuer: "did:web:ab.example".into(),
+        body: "did:web:cb.example".into(),
+        // RFC 7638, section 3.1, as the URI of RFC 9278, section 3.
+        key: "urn:ietf:params:oauth:jwk-thumbprint:sha-256:NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+            .parse()
+            .unwrap(),
+        cut_off: at("2026-03-01T00:00:00Z"),
+        reason: "stolen".into(),
+    };
+    assert_eq!(hex::encode(&revocation.key.0[..4]), "3736cbb1");
+    let payload = json::write(&revocation);
+    assert_eq!(KeyRevocation::from_payload(&payload).as_ref(), Ok(&revocation));
+    for wrong in
+        ["", "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", "urn:ietf:params:oauth:jwk-thumbprint:sha-256:AAAA"]
+    {
+        assert!(wrong.parse::<KeyThumbprint>().is_err(), "{wrong}");
+    }
+    let silent = KeyRevocation { reason: String::new(), ..revocation.clone() };
+    let of_nobody = KeyRevocation { body: "nobody".into(), ..revocation };
+    for (wrong, field) in [(silent, "reason"), (of_nobody, "body")] {
+        let refused = KeyRevocation::from_payload(&json::write(&wrong));
+        assert!(matches!(refused, Err(PayloadError::Rule { path, .. }) if path == field), "{field}: {refused:?}");
     }
 }

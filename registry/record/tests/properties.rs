@@ -113,7 +113,7 @@ proptest! {
 
     #[test]
     fn records_are_read_back(leaf in any::<u64>(), history in vec(transition(), 0..6), date in seconds()) {
-        let record = StatusRecord { leaf, history };
+        let record = StatusRecord { leaf, history, revocations: Vec::new() };
         let bytes = record.to_bytes();
         let read = StatusRecord::from_bytes(&bytes);
         prop_assert_eq!(read.as_ref(), Ok(&record));
@@ -125,7 +125,7 @@ proptest! {
 
     #[test]
     fn mutated_records_have_one_spelling(history in vec(transition(), 0..4), at in any::<Index>(), value in any::<u8>()) {
-        let mut bytes = StatusRecord { leaf: 1, history }.to_bytes();
+        let mut bytes = StatusRecord { leaf: 1, history, revocations: Vec::new() }.to_bytes();
         let at = at.index(bytes.len());
         bytes[at] = value;
         if let Ok(read) = StatusRecord::from_bytes(&bytes) {

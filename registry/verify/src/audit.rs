@@ -24,6 +24,7 @@ use record::accreditation::Accreditation;
 use record::arrangement::Arrangement;
 use record::json::{Der, Digest};
 use record::registry::{Anchor, Jwk, LogIdentity, RegistrationPolicy};
+use record::revocation::{KeyLedger, KeyNumber};
 use record::statement::{Content, SignedStatement};
 use record::status::{State, StatusEvent, StatusRecord, Transition};
 
@@ -57,6 +58,8 @@ pub enum Rule {
     SignerPathInvalid,
     /// Whoever signed may not sign this.
     SignerNotEntitled,
+    /// The signing key, or one vouched for, is revoked.
+    SignerKeyRevoked,
     /// No accreditation before it is the one named.
     AccreditationMissing,
     /// The accreditation does not cover it.
@@ -82,6 +85,7 @@ impl Rule {
             Rule::SignerUnknown => "SIGNER_UNKNOWN",
             Rule::SignerPathInvalid => "SIGNER_PATH_INVALID",
             Rule::SignerNotEntitled => "SIGNER_NOT_ENTITLED",
+            Rule::SignerKeyRevoked => "SIGNER_KEY_REVOKED",
             Rule::AccreditationMissing => "ACCREDITATION_MISSING",
             Rule::AccreditationOutOfScope => "ACCREDITATION_OUT_OF_SCOPE",
             Rule::AccreditationNotActive => "ACCREDITATION_NOT_ACTIVE",
@@ -109,6 +113,8 @@ struct Held {
     leaf: u64,
     /// Place of the issuer among the issuers seen.
     issuer: u32,
+    /// The body's key that signed it.
+    key: Option<KeyNumber>,
 }
 
 /// First half of a digest: two subjects that share it would be a collision of 128 bits.
@@ -120,6 +126,9 @@ pub struct Replay {
     expected: Option<LogTrust>,
     identity: Option<LogIdentity>,
     operator: Option<PublicKey>,
+    /// The receipt key that signs the next rollover, and how many came before.
+    receipt: Option<PublicKey>,
+    rollovers: usize,
     policy: Option<RegistrationPolicy>,
     size: u64,
     signatures: u64,
@@ -134,6 +143,8 @@ pub struct Replay {
     /// Digests of the published sets of factors.
     factor_sets: BTreeSet<[u8; 32]>,
     signers: BTreeMap<[u8; 32], Vec<u8>>,
+    /// Keys of bodies, and their revocations.
+    ledger: KeyLedger,
     /// Paths found good, by digests of certificate and authority; dates and names are looked at every time.
     paths: BTreeMap<([u8; 32], [u8; 32]), X509>,
     records: BTreeMap<u64, StatusRecord>,
@@ -207,21 +218,35 @@ impl Replay {
         *self.by_media_type.entry(statement.media_type().to_owned()).or_default() += 1;
         let next = self.issuers.len() as u32;
         let issuer = *self.issuers.entry(statement.issuer().to_owned()).or_insert(next);
-        let held = Held { leaf, issuer };
+        let key_number = self.ledger.signer(statement.issuer(), statement.x5t());
+        let held = Held { leaf, issuer, key: key_number };
         match statement.content() {
             Content::LogIdentity(identity) if leaf == 0 => {
                 self.operator = key_of(&identity.operator_key);
+                self.receipt = key_of(&identity.receipt_key);
                 self.identity = Some(LogIdentity::clone(identity));
             }
             Content::RegistrationPolicy(policy) if leaf == 1 => self.policy = Some(RegistrationPolicy::clone(policy)),
             Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {}
+            Content::LogRollover(rollover) => {
+                // One of somebody else is a breach, and changes nothing.
+                if self.receipt.as_ref().is_some_and(|receipt| statement.verify(receipt).is_ok()) {
+                    self.receipt = key_of(&rollover.receipt_key);
+                    self.rollovers += 1;
+                }
+            }
             Content::Anchor(anchor) => {
                 self.vouch(&anchor.signing_certificates);
                 self.subjects.insert(key(&anchor.id), held);
                 self.anchors.insert(anchor.id.clone(), (leaf, Anchor::clone(anchor)));
             }
             Content::Accreditation(accreditation) => {
-                self.vouch(&accreditation.credential_subject.signing_certificates);
+                let body = &accreditation.credential_subject;
+                self.vouch(&body.signing_certificates);
+                let revoked = self.ledger.vouch(leaf, &body.id, &body.signing_certificates);
+                if !revoked.is_empty() {
+                    self.record_mut(leaf).revocations = revoked;
+                }
                 self.subjects.insert(key(&accreditation.id), held);
                 self.accreditations.insert(Digest::of(entry), (leaf, Accreditation::clone(accreditation)));
             }
@@ -248,8 +273,16 @@ impl Replay {
             }
             Content::StatusEvent(event) => {
                 if let Some(Held { leaf: target, .. }) = self.subjects.get(&key(&event.subject)).copied() {
-                    let record = self.records.entry(target).or_insert_with(|| StatusRecord::new(target));
-                    record.history.push(transition(event, leaf));
+                    self.record_mut(target).history.push(transition(event, leaf));
+                    self.changed.push(target);
+                    if let (State::Active, Some(number)) = (event.state, key_number) {
+                        self.ledger.returned(number, target, leaf);
+                    }
+                }
+            }
+            Content::KeyRevocation(revocation) => {
+                for (target, revoked) in self.ledger.revoke(leaf, revocation) {
+                    self.record_mut(target).revocations.push(revoked);
                     self.changed.push(target);
                 }
             }
@@ -260,6 +293,10 @@ impl Replay {
         for der in certificates {
             self.signers.insert(cose::sha256(&der.0), der.0.clone());
         }
+    }
+
+    fn record_mut(&mut self, leaf: u64) -> &mut StatusRecord {
+        self.records.entry(leaf).or_insert_with(|| StatusRecord::new(leaf))
     }
 
     fn state(&self, leaf: u64, at: Timestamp) -> State {

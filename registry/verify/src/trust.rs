@@ -2,9 +2,11 @@
 
 use base64::Engine;
 use cose::key::{KeyError, PublicKey};
-use jiff::SignedDuration;
+use cose::sign1::Sign1Error;
+use jiff::{SignedDuration, Timestamp};
 use record::name::check_did;
 use record::registry::Jwk;
+use record::statement::{Content, SignedStatement};
 use serde::{Deserialize, Serialize};
 use tlog::note::{NoteError, NoteVerifier, SignatureKind};
 
@@ -43,9 +45,109 @@ pub struct LogTrust {
     pub status_note_key: String,
     /// Key of receipts.
     pub receipt_key: Jwk,
+    /// Keys that the log had before, oldest first: what they signed in their time stays good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierKeys>,
+}
+
+/// Keys of the log that were replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlierKeys {
+    /// C2SP verifier key of checkpoints.
+    pub note_key: String,
+    /// C2SP verifier key of status checkpoints.
+    pub status_note_key: String,
+    /// Key of receipts.
+    pub receipt_key: Jwk,
+    /// Under these keys, no status later than this is believed.
+    pub until: Timestamp,
+}
+
+/// Why a rollover is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RolloverError {
+    /// No rollover.
+    #[error("it is {media_type}, no rollover of a log's keys: give the file that the log's operator published")]
+    Other {
+        /// What it is.
+        media_type: String,
+    },
+    /// It is of another log.
+    #[error("it is of the log {found}, not of {expected}: give the one of your log")]
+    OtherLog {
+        /// The log trusted.
+        expected: String,
+        /// The log named.
+        found: String,
+    },
+    /// Signed by another key than the one trusted.
+    #[error(
+        "it is not signed with the receipt key that you trust ({0}): follow rollovers in their order, from the first \
+             that you do not have; if there is no such, compare the new keys by another way"
+    )]
+    Signature(Sign1Error),
+    /// A key that cannot be used.
+    #[error("{path}: {problem}")]
+    Key {
+        /// Which.
+        path: &'static str,
+        /// Why.
+        problem: String,
+    },
 }
 
 impl LogTrust {
+    /// The keys before and now, oldest first; the last has no end.
+    pub fn chain(&self) -> impl Iterator<Item = (&str, &str, &Jwk)> {
+        let earlier = self.earlier.iter().map(|keys| (&*keys.note_key, &*keys.status_note_key, &keys.receipt_key));
+        earlier.chain(std::iter::once((&*self.note_key, &*self.status_note_key, &self.receipt_key)))
+    }
+
+    /// The same log after a rollover that the receipt key trusted so far signed.
+    ///
+    /// # Errors
+    /// [`RolloverError`].
+    pub fn follow(&self, statement: &SignedStatement) -> Result<Self, RolloverError> {
+        let Content::LogRollover(rollover) = statement.content() else {
+            return Err(RolloverError::Other { media_type: statement.media_type().to_owned() });
+        };
+        if rollover.origin != self.origin {
+            return Err(RolloverError::OtherLog { expected: self.origin.clone(), found: rollover.origin.clone() });
+        }
+        let key = |path, jwk: &Jwk| {
+            let text = serde_json::to_string(jwk).map_err(|e| RolloverError::Key { path, problem: e.to_string() })?;
+            PublicKey::from_jwk(&text).map_err(|e| RolloverError::Key { path, problem: e.to_string() })
+        };
+        statement.verify(&key("log.receipt_key", &self.receipt_key)?).map_err(RolloverError::Signature)?;
+        key("receiptKey", &rollover.receipt_key)?;
+        let status_origin = format!("{}/status", self.origin);
+        for (path, vkey, name) in [
+            ("noteKey", &rollover.note_key, &self.origin),
+            ("statusNoteKey", &rollover.status_note_key, &status_origin),
+        ] {
+            let verifier = NoteVerifier::from_vkey(vkey);
+            let verifier = verifier.map_err(|e| RolloverError::Key { path, problem: e.to_string() })?;
+            if verifier.kind() != SignatureKind::Ed25519 || verifier.name() != name {
+                return Err(RolloverError::Key { path, problem: format!("is not a key of {name}") });
+            }
+        }
+        let mut earlier = self.earlier.clone();
+        earlier.push(EarlierKeys {
+            note_key: self.note_key.clone(),
+            status_note_key: self.status_note_key.clone(),
+            receipt_key: self.receipt_key.clone(),
+            until: rollover.earlier_until,
+        });
+        Ok(LogTrust {
+            origin: self.origin.clone(),
+            note_key: rollover.note_key.clone(),
+            status_note_key: rollover.status_note_key.clone(),
+            receipt_key: rollover.receipt_key.clone(),
+            earlier,
+        })
+    }
+
     /// Of a log with these keys; checkpoints are signed with Ed25519.
     ///
     /// # Errors
@@ -61,6 +163,7 @@ impl LogTrust {
             note_key: vkey(origin, note)?,
             status_note_key: vkey(&format!("{origin}/status"), status_note)?,
             receipt_key: serde_json::from_str(&receipt.to_jwk()).map_err(malformed)?,
+            earlier: Vec::new(),
         })
     }
 }
@@ -146,13 +249,36 @@ pub struct Trust {
     pub status_note_keys: Vec<NoteVerifier>,
     /// Key of receipts.
     pub receipt_key: PublicKey,
+    /// Keys that the log had before, oldest first.
+    pub earlier: Vec<EarlierTrust>,
     /// Accreditation bodies: DID and authority (DER).
     pub accreditation_bodies: Vec<(String, Vec<u8>)>,
     /// Arrangement parties: DID and authority (DER).
     pub arrangement_parties: Vec<(String, Vec<u8>)>,
 }
 
+/// Keys that the log had before, ready for use.
+#[derive(Debug, Clone)]
+pub struct EarlierTrust {
+    /// Log key first, then witnesses.
+    pub note_keys: Vec<NoteVerifier>,
+    /// Status log key first, then witnesses.
+    pub status_note_keys: Vec<NoteVerifier>,
+    /// Key of receipts.
+    pub receipt_key: PublicKey,
+    /// No later status is believed under them.
+    pub until: Timestamp,
+}
+
 impl TrustFile {
+    /// Reads a trust file as it is written.
+    ///
+    /// # Errors
+    /// [`TrustError::Toml`].
+    pub fn from_toml(text: &str) -> Result<Self, TrustError> {
+        toml::from_str(text).map_err(|error| TrustError::Toml(error.to_string()))
+    }
+
     /// The file.
     ///
     /// # Errors
@@ -236,15 +362,26 @@ impl TryFrom<TrustFile> for Trust {
                 })
                 .collect::<Result<Vec<_>, TrustError>>()
         };
-        let jwk = serde_json::to_string(&file.log.receipt_key).map_err(|e| value("log.receipt_key", &e))?;
+        let jwk = |path: &str, jwk: &Jwk| {
+            let text = serde_json::to_string(jwk).map_err(|e| value(path, &e))?;
+            PublicKey::from_jwk(&text).map_err(|e| value(path, &e))
+        };
+        let status_origin = format!("{}/status", file.log.origin);
+        let earlier = file.log.earlier.iter().enumerate().map(|(i, earlier)| {
+            let path = |key: &str| format!("log.earlier[{i}].{key}");
+            Ok(EarlierTrust {
+                note_keys: keys(&path("note_key"), &earlier.note_key, &file.log.origin)?,
+                status_note_keys: keys(&path("status_note_key"), &earlier.status_note_key, &status_origin)?,
+                receipt_key: jwk(&path("receipt_key"), &earlier.receipt_key)?,
+                until: earlier.until,
+            })
+        });
+        let earlier = earlier.collect::<Result<Vec<_>, TrustError>>()?;
         Ok(Trust {
             note_keys: keys("log.note_key", &file.log.note_key, &file.log.origin)?,
-            status_note_keys: keys(
-                "log.status_note_key",
-                &file.log.status_note_key,
-                &format!("{}/status", file.log.origin),
-            )?,
-            receipt_key: PublicKey::from_jwk(&jwk).map_err(|e| value("log.receipt_key", &e))?,
+            status_note_keys: keys("log.status_note_key", &file.log.status_note_key, &status_origin)?,
+            receipt_key: jwk("log.receipt_key", &file.log.receipt_key)?,
+            earlier,
             accreditation_bodies: authorities("accreditation_body", &file.accreditation_bodies)?,
             arrangement_parties: authorities("arrangement_party", &file.arrangement_parties)?,
             party: file.party,

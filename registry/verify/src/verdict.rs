@@ -84,6 +84,11 @@ pub enum Code {
     SignerPathInvalid,
     /// The signer's certificate does not name the issuer, or the accreditation does not name the certificate.
     SignerNotVouched,
+    /// The signing key was revoked before the certificate came into the log.
+    SignerKeyRevoked,
+    /// The signing key was revoked since, and the certificate, or a return to active, lies in the window in which anybody
+    /// may have signed.
+    SignerKeyInDoubt,
     /// The accreditation is none, or is another than the certificate names.
     AccreditationInvalid,
     /// The accreditation was suspended or withdrawn at log time.

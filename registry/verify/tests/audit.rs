@@ -6,7 +6,7 @@ use record::json;
 use record::media;
 use record::registry::AnchorRole;
 use record::status::State;
-use support::served::{self, Served, accreditation, anchor, anchored, certificate, event};
+use support::served::{self, Served, accreditation, anchor, anchored, certificate, event, revoked};
 use support::*;
 use verify::audit::{EpochBreach, Replay, Rule, StatusReplay, Window};
 
@@ -115,6 +115,56 @@ fn every_rule_is_held_to() {
     let withdrawn = event(&people.ab, CEMENT, State::Withdrawn, "2026-05-03T00:00:00Z");
     breaks(&[withdrawn, event(&people.ab, CEMENT, State::Active, NOW)], Rule::StateNotAllowed);
     breaks(&[suspended, event(&people.ab, CEMENT, State::Withdrawn, "2026-04-01T00:00:00Z")], Rule::StateNotAllowed);
+}
+
+#[test]
+fn revocations_are_held_to() {
+    let people = &*PEOPLE;
+    let in_log = (CEMENT, served::GRANTED.as_slice());
+    let cert = |signatory: &Signatory| certificate(signatory, "cert-2", "25231000", in_log);
+    let by_ab = revoked(&people.ab, &people.cb, LOGGED);
+    let subject = "https://log.example/certificates/cert-1#attestation";
+    // Good: the body's other key certifies and confirms; the accreditation body sets the cut-off earlier.
+    let mut good = Served::whole();
+    let by_body = revoked(&people.cb_second, &people.cb, LOGGED);
+    good.push(by_body.clone());
+    good.push(cert(&people.cb_second));
+    good.push(event(&people.cb_second, subject, State::Active, NOW));
+    good.push(revoked(&people.ab, &people.cb, FOUNDED));
+    assert_eq!(replay(&good).1, []);
+
+    breaks(&[by_ab.clone(), cert(&people.cb)], Rule::SignerKeyRevoked);
+    breaks(&[by_ab.clone(), event(&people.cb, subject, State::Suspended, NOW)], Rule::SignerKeyRevoked);
+    breaks(&[by_ab.clone(), accreditation(&people.ab, STEEL, "72", &people.cb)], Rule::SignerKeyRevoked);
+    // A key does not revoke itself, nor does anybody else; a revoked one revokes no other.
+    breaks(&[revoked(&people.cb, &people.cb, LOGGED)], Rule::SignerNotEntitled);
+    breaks(&[revoked(&people.asking, &people.cb, LOGGED)], Rule::SignerNotEntitled);
+    breaks(&[by_body, revoked(&people.cb, &people.cb_second, LOGGED)], Rule::SignerKeyRevoked);
+    breaks(&[revoked(&people.ab, &people.cb_unvouched, LOGGED)], Rule::SubjectUnknown);
+    // Monotone, and never for the future.
+    breaks(&[by_ab.clone(), revoked(&people.ab, &people.cb, "2026-03-01T00:00:01Z")], Rule::StateNotAllowed);
+    breaks(&[by_ab.clone(), revoked(&people.ab, &people.cb, LOGGED)], Rule::StateNotAllowed);
+    breaks(&[revoked(&people.ab, &people.cb, "2026-06-02T00:00:00Z")], Rule::StateNotAllowed);
+    // One confirmation is enough, and without a revocation there is none.
+    let confirmed = event(&people.cb_second, subject, State::Active, NOW);
+    breaks(std::slice::from_ref(&confirmed), Rule::StateNotAllowed);
+    breaks(&[by_ab, confirmed.clone(), confirmed], Rule::StateNotAllowed);
+}
+
+#[test]
+fn epochs_hold_revocations() {
+    let people = &*PEOPLE;
+    let mut served = Served::whole();
+    // Leaf 5 vouches, leaf 8 is the certificate, and leaf 10 returned it to active.
+    served.log.revoke(&people.ab, &people.cb, LOGGED, &[(5, &[]), (8, &[10])]);
+    served.log.epoch("2026-06-01T00:10:00Z");
+    let (_, breaches, wrong) = replay(&served);
+    assert_eq!((breaches, wrong), (vec![], None));
+    // One that the status keeps from the verifiers of the certificates.
+    let mut served = Served::whole();
+    served.log.revoke(&people.ab, &people.cb, LOGGED, &[(8, &[10])]);
+    served.log.epoch("2026-06-01T00:10:00Z");
+    assert_eq!(replay(&served).2, Some(EpochBreach::MapRoot { number: 3, size: 12 }));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use verify::Outcome::{Accepted, AcceptedWithConditions, Indeterminate, Refused};
 use verify::{Check, Code, FactState, Outcome, Trust, judge_file};
 
 /// Every code there is; the table below must reach each of them.
-const CODES: [Code; 30] = [
+const CODES: [Code; 32] = [
     BundleUnreadable,
     CertificateUnreadable,
     SignatureInvalid,
@@ -21,6 +21,8 @@ const CODES: [Code; 30] = [
     ReceiptInvalid,
     SignerPathInvalid,
     SignerNotVouched,
+    SignerKeyRevoked,
+    SignerKeyInDoubt,
     AccreditationInvalid,
     AccreditationNotActive,
     AccreditationScope,
@@ -55,6 +57,22 @@ fn step(state: State, effective: &'static str, goods_rule: GoodsRule) -> Step {
     Step { state, effective, goods_rule }
 }
 
+const ACTIVE_LATER: Step =
+    Step { state: State::Active, effective: "2026-05-20T00:00:00Z", goods_rule: GoodsRule::GoodsBeforeStay };
+
+/// The accreditation body revokes the key that signed the certificate.
+fn revoke(log: &mut MemoryLog, leaves: &Leaves, cut_off: &str) {
+    log.revoke(&PEOPLE.ab, &PEOPLE.cb, cut_off, &[(leaves.accreditation, &[])]);
+}
+
+/// The key that signed the certificate returns it to active; then it is revoked from 2 April on.
+fn returned_by_a_thief(log: &mut MemoryLog, leaves: &Leaves, effective: &'static str) {
+    let event = log.size();
+    log.change(&PEOPLE.cb, leaves.certificate, &Step { effective, ..ACTIVE_LATER });
+    let concerned: [(u64, &[u64]); 2] = [(leaves.accreditation, &[]), (leaves.certificate, &[event])];
+    log.revoke(&PEOPLE.cb_second, &PEOPLE.cb, "2026-04-02T00:00:00Z", &concerned);
+}
+
 fn decision(result: &str) -> ConformityDecision {
     ConformityDecision {
         limit: "1".into(),
@@ -69,6 +87,108 @@ fn rows() -> Vec<Row> {
     vec![
         ("genuine", same, untouched, Accepted, None),
         ("genuine, without a production date", same, |s| s.question.production = None, Accepted, None),
+        (
+            "the key was revoked with a cut-off after the certificate came into the log",
+            |s| s.after = |log, l| revoke(log, l, "2026-03-02T00:00:00Z"),
+            untouched,
+            Accepted,
+            None,
+        ),
+        (
+            "the key was revoked with the cut-off at log time",
+            |s| s.after = |log, l| revoke(log, l, LOGGED),
+            untouched,
+            Indeterminate,
+            Some(SignerKeyInDoubt),
+        ),
+        (
+            "in the window, asked about a date before the revocation: who signed is no matter of dates",
+            |s| s.after = |log, l| revoke(log, l, FOUNDED),
+            |s| s.question.as_of = at("2026-03-05T00:00:00Z"),
+            Indeterminate,
+            Some(SignerKeyInDoubt),
+        ),
+        (
+            "a later revocation sets the cut-off earlier",
+            |s| {
+                s.after = |log, l| {
+                    revoke(log, l, "2026-03-02T00:00:00Z");
+                    revoke(log, l, FOUNDED);
+                }
+            },
+            untouched,
+            Indeterminate,
+            Some(SignerKeyInDoubt),
+        ),
+        (
+            "in the window, and confirmed with another key",
+            |s| {
+                s.after = |log, l| {
+                    revoke(log, l, FOUNDED);
+                    log.change(&PEOPLE.cb_second, l.certificate, &ACTIVE_LATER);
+                }
+            },
+            untouched,
+            Accepted,
+            None,
+        ),
+        (
+            "confirmed with a key that was revoked in its turn",
+            |s| {
+                s.after = |log, l| {
+                    revoke(log, l, FOUNDED);
+                    let confirmation = log.size();
+                    log.change(&PEOPLE.cb_second, l.certificate, &ACTIVE_LATER);
+                    let concerned: [(u64, &[u64]); 2] = [(l.accreditation, &[]), (l.certificate, &[confirmation])];
+                    log.revoke(&PEOPLE.ab, &PEOPLE.cb_second, FOUNDED, &concerned);
+                }
+            },
+            untouched,
+            Indeterminate,
+            Some(SignerKeyInDoubt),
+        ),
+        (
+            "another key of the body was revoked",
+            |s| {
+                s.after = |log, l| {
+                    log.revoke(&PEOPLE.ab, &PEOPLE.cb_second, FOUNDED, &[(l.accreditation, &[])]);
+                }
+            },
+            untouched,
+            Accepted,
+            None,
+        ),
+        (
+            "registered with a key that was revoked before, whatever the cut-off",
+            |s| {
+                s.before = |log, accreditation| {
+                    log.revoke(&PEOPLE.ab, &PEOPLE.cb, "2026-03-02T00:00:00Z", &[(accreditation, &[])]);
+                }
+            },
+            untouched,
+            Refused,
+            Some(SignerKeyRevoked),
+        ),
+        (
+            "returned to active by a key in its window",
+            |s| {
+                s.certificate_steps.push(step(State::Suspended, "2026-03-10T00:00:00Z", NoGoods));
+                s.after = |log, l| returned_by_a_thief(log, l, "2026-04-02T00:00:00Z");
+            },
+            untouched,
+            Indeterminate,
+            Some(SignerKeyInDoubt),
+        ),
+        (
+            "returned to active by the key before its window",
+            |s| {
+                s.certificate_steps.push(step(State::Suspended, "2026-03-10T00:00:00Z", NoGoods));
+                s.after = |log, l| returned_by_a_thief(log, l, "2026-04-01T23:54:00Z");
+            },
+            untouched,
+            Accepted,
+            None,
+        ),
         (
             "genuine, with a witness and a quorum of one",
             same,

@@ -18,7 +18,8 @@ type Registry = RegistryServiceClient<Peer>;
 /// Largest tile or entry bundle: 256 entries of 56 KiB.
 const MAX_TILE_BYTES: usize = 16 << 20;
 
-/// The routes: `/checkpoint`, `/tile/…` and the same under `/status`, `/certificates/{number}`, `/healthz`.
+/// The routes: `/checkpoint`, `/tile/…` and the same under `/status`, `/status-lists/{purpose}/{number}`,
+/// `/certificates/{number}`, `/healthz`.
 pub fn router(config: Config) -> Router {
     let registry = RegistryServiceClient::new(config.registry).max_decoding_message_size(MAX_TILE_BYTES);
     Router::new()
@@ -26,6 +27,7 @@ pub fn router(config: Config) -> Router {
         .route("/status/checkpoint", get(status_checkpoint))
         .route("/tile/{*path}", get(tile))
         .route("/status/tile/{*path}", get(status_tile))
+        .route("/status-lists/{purpose}/{number}", get(status_list))
         .route("/certificates/{number}", get(certificate))
         .route("/healthz", get(|| async { "ok\n" }))
         .with_state(registry)
@@ -74,6 +76,21 @@ async fn tile(State(registry): State<Registry>, Path(path): Path<String>, asked:
 
 async fn status_tile(State(registry): State<Registry>, Path(path): Path<String>, asked: HeaderMap) -> Response {
     fetch(registry, format!("status/tile/{path}"), &asked).await
+}
+
+/// A Bitstring Status List credential: it is another with each epoch, and a minute old is as good.
+async fn status_list(
+    State(mut registry): State<Registry>,
+    Path((purpose, number)): Path<(String, String)>,
+) -> Response {
+    match registry.get_tile(GetTileRequest { path: format!("status-lists/{purpose}/{number}") }).await {
+        Ok(answer) => {
+            let headers =
+                [(header::CONTENT_TYPE, "application/vc+cose"), (header::CACHE_CONTROL, "public, max-age=60")];
+            (headers, Bytes::from(answer.into_inner().data)).into_response()
+        }
+        Err(status) => error::answer(&status),
+    }
 }
 
 async fn certificate(State(mut registry): State<Registry>, Path(number): Path<String>) -> Response {

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proto::registry::ErrorReason as Reason;
 use record::accreditation::ScopeQuery;
 use record::registry::AnchorRole;
+use record::revocation::{KeyRevocation, KeyThumbprint, whole_second};
 use record::statement::{Content, SignedStatement};
 use record::status::State;
 use runtime::{Caller, Refusal};
@@ -74,12 +75,24 @@ pub fn check(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let Entitled { operator, caller, paths } = *entitled;
+    let own = matches!(
+        statement.content(),
+        Content::LogIdentity(_) | Content::RegistrationPolicy(_) | Content::LogRollover(_)
+    );
+    if let Some(policy) = index.policy.as_ref().filter(|_| !own)
+        && !policy.media_types.iter().any(|named| named == statement.media_type())
+    {
+        let message = format!("the registration policy in leaf 1 of this log does not name {}", statement.media_type());
+        return Err(
+            refuse(Code::InvalidArgument, Reason::MediaTypeUnknown, message).with("media_type", statement.media_type())
+        );
+    }
     let signer = match statement.content() {
-        Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {
+        Content::LogIdentity(_) | Content::RegistrationPolicy(_) | Content::LogRollover(_) => {
             return Err(refuse(
                 Code::PermissionDenied,
                 Reason::SignerNotEntitled,
-                "the log writes its first leaves itself",
+                "the log writes its first leaves and its rollovers itself",
             ));
         }
         Content::Anchor(anchor) => {
@@ -93,8 +106,13 @@ pub fn check(
         Content::Accreditation(accreditation) => {
             let signer = anchored(statement, index, AnchorRole::AccreditationBody, paths, now)?;
             let authority = &index.anchors[statement.issuer()].1.authority.0;
-            for der in &accreditation.credential_subject.signing_certificates {
-                path(&der.0, authority, &accreditation.credential_subject.id, paths, now)?;
+            let body = &accreditation.credential_subject;
+            for der in &body.signing_certificates {
+                let certificate = path(&der.0, authority, &body.id, paths, now)?;
+                let key = KeyThumbprint(certificate.public_key().thumbprint());
+                if let Some(revoked) = index.ledger.key_of(&body.id, key).and_then(|key| index.ledger.revoked(key)) {
+                    return Err(key_revoked(revoked, "the accreditation vouches for a key that is revoked"));
+                }
             }
             signer
         }
@@ -116,6 +134,7 @@ pub fn check(
             anchored(statement, index, AnchorRole::ArrangementParty, paths, now)?
         }
         Content::Certificate(_) => certificate(statement, index, paths, now)?,
+        Content::KeyRevocation(revocation) => key_revocation(statement, revocation, index, paths, now)?,
         Content::Method(method) => {
             let missing = method.factor_sets.iter().find(|set| !index.factor_sets.contains_key(&set.digest));
             if let Some(set) = missing {
@@ -171,10 +190,10 @@ pub fn check(
 }
 
 /// What must still hold at the moment of sequencing: subjects are used once, final states stay, whoever vouches is
-/// active.
+/// active, and no key is revoked.
 ///
 /// # Errors
-/// `SUBJECT_IN_USE`, `STATE_NOT_ALLOWED`, `ACCREDITATION_NOT_ACTIVE`.
+/// `SUBJECT_IN_USE`, `STATE_NOT_ALLOWED`, `SIGNER_KEY_REVOKED`, `ACCREDITATION_NOT_ACTIVE`.
 pub fn sequence(statement: &SignedStatement, index: &Index, now: Timestamp) -> Result<(), Refusal> {
     let in_use = |subject: &str, leaf: u64| {
         Err(refuse(
@@ -185,12 +204,27 @@ pub fn sequence(statement: &SignedStatement, index: &Index, now: Timestamp) -> R
         .with("subject", subject)
         .with("leaf", leaf.to_string()))
     };
+    not_revoked(statement, index)?;
     match statement.content() {
+        Content::KeyRevocation(revocation) => {
+            let known = index.ledger.key_of(&revocation.body, revocation.key).and_then(|key| index.ledger.revoked(key));
+            match known.filter(|(cut_off, _)| whole_second(revocation.cut_off) >= *cut_off) {
+                None => Ok(()),
+                Some((cut_off, leaf)) => {
+                    let message = format!(
+                        "the key is revoked from {cut_off} on, since leaf {leaf}: a later statement sets the cut-off earlier"
+                    );
+                    Err(not_allowed(message, "cut_off", cut_off.to_string()))
+                }
+            }
+        }
         Content::StatusEvent(event) => {
             let Some(&target) = index.by_subject.get(&event.subject) else { return Ok(()) };
             let last = index.records.get(&target).and_then(|record| record.history.last());
             let now = last.map_or(State::Active, |step| step.state);
-            if now.is_final() || now == event.state {
+            // What a revoked key signed is confirmed by a return to active.
+            let confirms = now == State::Active && index.may_be_confirmed(target);
+            if now.is_final() || now == event.state && !confirms {
                 let message = format!("{} is {}: {} cannot follow", event.subject, now.word(), event.state.word());
                 return Err(not_allowed(message, "state", now.word()));
             }
@@ -238,6 +272,23 @@ pub fn sequence(statement: &SignedStatement, index: &Index, now: Timestamp) -> R
             None => Ok(()),
         },
     }
+}
+
+/// Nothing is registered that a revoked key signed.
+fn not_revoked(statement: &SignedStatement, index: &Index) -> Result<(), Refusal> {
+    match index.revoked_signer(statement) {
+        None => Ok(()),
+        Some(revoked) => Err(key_revoked(revoked, "the signing key is revoked").with("kid", statement.kid())),
+    }
+}
+
+fn key_revoked((cut_off, leaf): (Timestamp, u64), what: &str) -> Refusal {
+    let message = format!(
+        "{what} from {cut_off} on, since leaf {leaf}: sign with another key that the accreditation vouches for"
+    );
+    refuse(Code::PermissionDenied, Reason::SignerKeyRevoked, message)
+        .with("cut_off", cut_off.to_string())
+        .with("leaf", leaf.to_string())
 }
 
 fn not_allowed(message: String, key: &'static str, value: impl Into<String>) -> Refusal {
@@ -354,7 +405,8 @@ fn edition(
 /// A statement of an anchored party or of an accredited body.
 fn vouched(statement: &SignedStatement, index: &Index, paths: &Paths, now: Timestamp) -> Result<Signer, Refusal> {
     if let Some((_, anchor)) = index.anchors.get(statement.issuer()) {
-        return anchored(statement, index, anchor.role, paths, now);
+        let signer = anchored(statement, index, anchor.role, paths, now)?;
+        return not_revoked(statement, index).map(|()| signer);
     }
     let mut granted = index
         .accreditations
@@ -389,7 +441,42 @@ fn vouched(statement: &SignedStatement, index: &Index, paths: &Paths, now: Times
         })?;
     let signer = path(&der, &authority, statement.issuer(), paths, now)?;
     statement.verify(signer.public_key()).map_err(signature_invalid)?;
+    not_revoked(statement, index)?;
     Ok(Signer { organization })
+}
+
+/// A revocation of a body's key, by the body with another key or by an accreditation body that vouched for it.
+fn key_revocation(
+    statement: &SignedStatement,
+    revocation: &KeyRevocation,
+    index: &Index,
+    paths: &Paths,
+    now: Timestamp,
+) -> Result<Signer, Refusal> {
+    let key = index.ledger.key_of(&revocation.body, revocation.key).ok_or_else(|| {
+        let message = format!("no accreditation of {} in the log vouches for this key", revocation.body);
+        refuse(Code::FailedPrecondition, Reason::SubjectUnknown, message).with("key", revocation.key.to_string())
+    })?;
+    let mut vouching = index.accreditations.values().filter(|(leaf, _)| index.ledger.vouching(key).contains(leaf));
+    let signer = if revocation.issuer == revocation.body {
+        let signer = vouched(statement, index, paths, now)?;
+        if index.ledger.signer(statement.issuer(), statement.x5t()) == Some(key) {
+            return Err(not_entitled("a key does not revoke itself: sign with another key", statement.issuer()));
+        }
+        signer
+    } else if vouching.any(|(_, accreditation)| accreditation.issuer.id == revocation.issuer) {
+        anchored(statement, index, AnchorRole::AccreditationBody, paths, now)?
+    } else {
+        return Err(not_entitled(
+            "only the body itself, or an accreditation body that vouched for it, revokes a key",
+            statement.issuer(),
+        ));
+    };
+    if revocation.cut_off > now.saturating_add(CLOCK_SKEW).unwrap_or(now) {
+        let message = format!("the cut-off {} is in the future: it is {now}", revocation.cut_off);
+        return Err(not_allowed(message, "cut_off", revocation.cut_off.to_string()));
+    }
+    Ok(signer)
 }
 
 fn certificate(statement: &SignedStatement, index: &Index, paths: &Paths, now: Timestamp) -> Result<Signer, Refusal> {

@@ -13,11 +13,15 @@ use tokio::sync::watch;
 /// Keys of the log. The registry's operator holds them; no certification body's key is ever here.
 pub struct LogKeys {
     /// Signs receipts, leaf 0 and leaf 1: P-256.
-    pub receipt: SigningKey,
+    pub receipt: Arc<SigningKey>,
     /// Signs checkpoints of the log: Ed25519.
     pub note: SigningKey,
     /// Signs checkpoints of the status log: Ed25519.
     pub status_note: SigningKey,
+    /// Rollovers of these keys, as signed, oldest first: those that the log does not hold yet become its next entries.
+    pub rollovers: Vec<Vec<u8>>,
+    /// Keys of checkpoints and status checkpoints before a rollover, which sign beside the present ones for the overlap.
+    pub earlier: Vec<(SigningKey, SigningKey)>,
     /// Verifies what the operator signs (anchors): the private key stays in the operator's client.
     pub operator: PublicKey,
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use record::accreditation::Accreditation;
 use record::arrangement::Arrangement;
 use record::instrument::Sha256;
 use record::json::Digest;
-use record::registry::Anchor;
+use record::registry::{Anchor, LogIdentity, RegistrationPolicy};
+use record::revocation::{KeyLedger, KeyNumber};
 use record::statement::{Content, SignedStatement};
 use record::status::{State, StatusEvent, StatusRecord, Transition};
 
@@ -46,9 +48,17 @@ pub struct Index {
     pub acceptances: BTreeMap<String, u64>,
     /// Signer certificates known, by x5t.
     pub signers: HashMap<[u8; 32], Vec<u8>>,
+    /// What the log is: leaf 0, with the keys of the latest rollover.
+    pub identity: Option<LogIdentity>,
+    /// What the log registers: leaf 1.
+    pub policy: Option<RegistrationPolicy>,
+    /// Keys of bodies, and their revocations.
+    pub ledger: KeyLedger,
+    /// Key of a body that signed each leaf; none of other parties'.
+    pub keys: Vec<Option<KeyNumber>>,
     /// Leaves to which something happened, all events in the log.
     pub records: BTreeMap<u64, StatusRecord>,
-    /// Events in the log: leaf of the event, leaf that it changes.
+    /// Events and revocations in the log: their leaf, and a leaf whose record they change.
     pub events: Vec<(u64, u64)>,
 }
 
@@ -62,6 +72,8 @@ impl Index {
                 self.by_media_type.insert(statement.media_type().to_owned(), vec![leaf]);
             }
         }
+        let key = self.ledger.signer(statement.issuer(), statement.x5t());
+        self.keys.push(key);
         let (issuer, subject, content) = statement.into_content();
         let issuer = match self.dids.get(issuer.as_str()) {
             Some(known) => known.clone(),
@@ -85,7 +97,12 @@ impl Index {
                 self.anchors.insert(anchor.id.clone(), (leaf, *anchor));
             }
             Content::Accreditation(accreditation) => {
-                vouch(&accreditation.credential_subject.signing_certificates);
+                let body = &accreditation.credential_subject;
+                vouch(&body.signing_certificates);
+                let revoked = self.ledger.vouch(leaf, &body.id, &body.signing_certificates);
+                if !revoked.is_empty() {
+                    self.record(leaf).revocations = revoked;
+                }
                 self.by_subject.insert(accreditation.id.clone(), leaf);
                 self.accreditations.insert(Digest::of(entry), (leaf, *accreditation));
             }
@@ -106,8 +123,16 @@ impl Index {
             Content::StatusEvent(event) => {
                 if let Some(&target) = self.by_subject.get(&event.subject) {
                     self.events.push((leaf, target));
-                    let record = self.records.entry(target).or_insert_with(|| StatusRecord::new(target));
-                    record.history.push(transition(&event, leaf));
+                    self.record(target).history.push(transition(&event, leaf));
+                    if let (State::Active, Some(key)) = (event.state, key) {
+                        self.ledger.returned(key, target, leaf);
+                    }
+                }
+            }
+            Content::KeyRevocation(revocation) => {
+                for (target, revoked) in self.ledger.revoke(leaf, &revocation) {
+                    self.events.push((leaf, target));
+                    self.record(target).revocations.push(revoked);
                 }
             }
             Content::Method(method) => {
@@ -117,22 +142,45 @@ impl Index {
                 self.by_subject.insert(set.id.clone(), leaf);
                 self.factor_sets.insert(set.file.digest, leaf);
             }
-            Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {}
+            Content::RegistrationPolicy(policy) => self.policy = Some(*policy),
+            Content::LogIdentity(identity) => self.identity = Some(*identity),
+            Content::LogRollover(rollover) => {
+                if let Some(identity) = &mut self.identity {
+                    identity.note_key = rollover.note_key;
+                    identity.status_note_key = rollover.status_note_key;
+                    identity.receipt_key = rollover.receipt_key;
+                }
+            }
         }
         leaf
     }
 
     /// The record of a leaf as the events below `size` make it.
     pub fn record_at(&self, leaf: u64, size: u64) -> StatusRecord {
-        let mut record = StatusRecord::new(leaf);
-        if let Some(all) = self.records.get(&leaf) {
-            record.history.extend(all.history.iter().filter(|step| step.event_leaf < size).cloned());
-        }
-        record
+        self.records.get(&leaf).map_or_else(|| StatusRecord::new(leaf), |all| all.below(size))
+    }
+
+    fn record(&mut self, leaf: u64) -> &mut StatusRecord {
+        self.records.entry(leaf).or_insert_with(|| StatusRecord::new(leaf))
+    }
+
+    /// Earliest cut-off of the key that signs a statement, and leaf of its first revocation.
+    pub fn revoked_signer(&self, statement: &SignedStatement) -> Option<(Timestamp, u64)> {
+        self.ledger.signer(statement.issuer(), statement.x5t()).and_then(|key| self.ledger.revoked(key))
+    }
+
+    /// Whether the body that issued a leaf has something to confirm: its signature, or its last return to active, is of a
+    /// key that was revoked since.
+    pub fn may_be_confirmed(&self, leaf: u64) -> bool {
+        let signer = self.keys[leaf as usize].and_then(|key| self.ledger.revoked(key));
+        let record = self.records.get(&leaf);
+        let signed = signer.is_some_and(|(_, at)| !record.is_some_and(|record| record.is_confirmed_since(at)));
+        let last = record.and_then(|record| record.history.last().map(|step| record.is_in_doubt(step)));
+        signed || last.unwrap_or(false)
     }
 
     /// State of a leaf at a time, by all events in the log.
-    pub fn state(&self, leaf: u64, at: jiff::Timestamp) -> State {
+    pub fn state(&self, leaf: u64, at: Timestamp) -> State {
         self.records.get(&leaf).and_then(|record| record.at(at)).map_or(State::Active, |step| step.state)
     }
 }

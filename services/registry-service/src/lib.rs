@@ -16,6 +16,7 @@ mod refusing;
 mod registration;
 mod sequencer;
 mod service;
+mod status_lists;
 mod witnesses;
 
 pub use config::{Config, LogKeys};

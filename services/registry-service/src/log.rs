@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use proto::registry::Entry;
 use record::registry::{Jwk, LogIdentity};
-use record::statement::{Content, SignedStatement};
+use record::statement::SignedStatement;
 use record::status::Epoch;
 use runtime::Refusal;
 use runtime::once::Once;
@@ -22,6 +22,7 @@ use tlog::{Hash, leaf_hash};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::Span;
+use verify::trust::LogTrust;
 
 use crate::config::Config;
 use crate::guard::{Fork, Guard};
@@ -216,13 +217,18 @@ pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), OpenError> {
         operator_key: jwk(&keys.operator.to_jwk())?,
         created: (clock)(),
     };
-    let note = NoteSigner::new(&origin, Arc::new(keys.note)).map_err(|e| words(&e))?;
-    let status_note = NoteSigner::new(&status_origin, Arc::new(keys.status_note)).map_err(|e| words(&e))?;
+    let signer = |name: &str, key| NoteSigner::new(name, Arc::new(key)).map_err(|e| words(&e));
+    let (mut note, mut status_note) =
+        (vec![signer(&origin, keys.note)?], vec![signer(&status_origin, keys.status_note)?]);
     let identity = LogIdentity {
-        note_key: note.verifier().to_vkey(),
-        status_note_key: status_note.verifier().to_vkey(),
+        note_key: note[0].verifier().to_vkey(),
+        status_note_key: status_note[0].verifier().to_vkey(),
         ..identity
     };
+    for (earlier, earlier_status) in keys.earlier {
+        note.push(signer(&origin, earlier)?);
+        status_note.push(signer(&status_origin, earlier_status)?);
+    }
     let receipt_kid = record::statement::key_id(&log_id, &keys.receipt.public_key().thumbprint());
     let signers = Signers { receipt: keys.receipt, receipt_kid, note, status_note };
 
@@ -239,11 +245,12 @@ pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), OpenError> {
     }
     let epochs = load_epochs(store.as_ref()).await?;
     let fresh = tree.size() == 0;
-    same_log(store.as_ref(), &identity).await?;
+    let rollovers = if fresh { Vec::new() } else { same_log(&index, &identity, keys.rollovers)? };
     // Step 3: compare with what was signed last, which is kept outside the database.
     let evidence = Evidence {
         guard: guard.clone(),
-        own: [signers.note.verifier().clone(), signers.status_note.verifier().clone()],
+        own: [&signers.note, &signers.status_note]
+            .map(|signers| signers.iter().map(|signer| signer.verifier().clone()).collect()),
     };
     let guard = Guard::open(guard).await.map_err(|e| words(&e))?;
     guard.check(&tree, &epochs)?;
@@ -267,6 +274,9 @@ pub async fn open(config: Config) -> Result<(Log, JoinHandle<()>), OpenError> {
     // Step 4: a new log begins by saying what it is.
     if fresh {
         sequencer.first_leaves(&identity, &signers.receipt, max_epoch).await?;
+    } else if !rollovers.is_empty() {
+        tracing::info!(rollovers = rollovers.len(), "the log goes on under new keys");
+        sequencer.own(rollovers).await?;
     }
     // Step 5: what a crash left unpublished.
     let mut publisher = Publisher {
@@ -415,15 +425,30 @@ pub async fn load_epochs(store: &dyn RegistryStore) -> Result<Vec<Epoch>, String
     }
 }
 
-/// A log goes on under the names and keys that its leaf 0 states: signed otherwise it would be another log over the same
-/// entries. Nothing to compare in a new one.
-async fn same_log(store: &dyn RegistryStore, configured: &LogIdentity) -> Result<(), String> {
-    let leaf = store.get(&part(), Namespace::Entry, &keys::number(0)).await.map_err(|e| e.to_string())?;
-    let Some(leaf) = leaf else { return Ok(()) };
-    let statement = SignedStatement::from_entry(&leaf).map_err(|e| format!("entry 0: {e}"))?;
-    let Content::LogIdentity(stated) = statement.content() else {
-        return Err("entry 0 does not say which log this is".into());
-    };
+/// A log goes on under the names and keys that its leaf 0 and its rollovers state: signed otherwise it would be another
+/// log over the same entries. The rollovers that it does not hold yet, once they lead to the keys configured.
+fn same_log(index: &Index, configured: &LogIdentity, rollovers: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, String> {
+    let mut stated = index.identity.clone().ok_or("entry 0 does not say which log this is")?;
+    let mut pending = Vec::new();
+    for entry in rollovers {
+        if index.by_hash.contains_key(&leaf_hash(&entry)) {
+            continue;
+        }
+        let unusable = |problem: String| format!("log.rollovers: {problem}");
+        let statement = SignedStatement::from_entry(&entry).map_err(|e| unusable(e.to_string()))?;
+        let trusted = LogTrust {
+            origin: stated.origin.clone(),
+            note_key: stated.note_key.clone(),
+            status_note_key: stated.status_note_key.clone(),
+            receipt_key: stated.receipt_key.clone(),
+            earlier: Vec::new(),
+        };
+        let followed = trusted.follow(&statement).map_err(|e| unusable(e.to_string()))?;
+        stated.note_key = followed.note_key;
+        stated.status_note_key = followed.status_note_key;
+        stated.receipt_key = followed.receipt_key;
+        pending.push(entry);
+    }
     for (key, stated, configured) in [
         ("log.origin", &stated.origin, &configured.origin),
         ("log.id", &stated.id, &configured.id),
@@ -434,9 +459,10 @@ async fn same_log(store: &dyn RegistryStore, configured: &LogIdentity) -> Result
     ] {
         if stated != configured {
             return Err(format!(
-                "{key} is {configured}, the log in this folder began with {stated}: use its own configuration and keys"
+                "{key} is {configured}, the log in this folder goes by {stated}: use its own configuration and keys; new \
+                 keys need a rollover that `touchstone rotate` makes"
             ));
         }
     }
-    Ok(())
+    Ok(pending)
 }

@@ -31,13 +31,13 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// Keys that sign, and what they sign as.
 pub struct Signers {
     /// Receipts.
-    pub receipt: SigningKey,
+    pub receipt: Arc<SigningKey>,
     /// Its key id.
     pub receipt_kid: String,
-    /// Checkpoints of the log.
-    pub note: NoteSigner,
-    /// Checkpoints of the status log.
-    pub status_note: NoteSigner,
+    /// Checkpoints of the log: the present key, then those before while they sign too.
+    pub note: Vec<NoteSigner>,
+    /// Checkpoints of the status log: likewise.
+    pub status_note: Vec<NoteSigner>,
 }
 
 /// The task.
@@ -87,15 +87,20 @@ impl Signers {
         let root = tree.root(size).map_err(|e| e.to_string())?;
         let note = signed_note(&self.note, &Checkpoint::new(origin, size, root))?;
         let issuer = Issuer { kid: self.receipt_kid.as_bytes(), iss: log_id, sub: origin };
-        let root = SignedRoot::sign(&self.receipt, &issuer, &root).map_err(|e| e.to_string())?;
+        let root = SignedRoot::sign(self.receipt.as_ref(), &issuer, &root).map_err(|e| e.to_string())?;
         Ok(SignedHead { size, note, root })
     }
 }
 
-fn signed_note(signer: &NoteSigner, checkpoint: &Checkpoint) -> Result<Vec<u8>, String> {
+/// A checkpoint signed with each key: that of now, and those before it while they overlap.
+fn note(signers: &[NoteSigner], checkpoint: &Checkpoint) -> Result<SignedNote, String> {
     let text = checkpoint.to_body();
-    let signature = signer.sign(&text).map_err(|e| e.to_string())?;
-    Ok(SignedNote::new(text, vec![signature]).map_err(|e| e.to_string())?.encode().into_bytes())
+    let signatures = signers.iter().map(|signer| signer.sign(&text)).collect::<Result<Vec<_>, _>>();
+    SignedNote::new(text, signatures.map_err(|e| e.to_string())?).map_err(|e| e.to_string())
+}
+
+fn signed_note(signers: &[NoteSigner], checkpoint: &Checkpoint) -> Result<Vec<u8>, String> {
+    Ok(note(signers, checkpoint)?.encode().into_bytes())
 }
 
 impl Publisher {
@@ -292,10 +297,8 @@ impl Publisher {
     fn round(&self, made: &Fixed, epoch: &Epoch, status: &MemoryTree) -> Result<Round, String> {
         let root = status.root(status.size()).map_err(|e| e.to_string())?;
         let status = Checkpoint::new(format!("{}/status", self.origin), status.size(), root);
-        let head = |checkpoint: Checkpoint, signer: &NoteSigner| {
-            let text = checkpoint.to_body();
-            let line = signer.sign(&text).map_err(|e| e.to_string())?;
-            let note = SignedNote::new(text, vec![line]).map_err(|e| e.to_string())?;
+        let head = |checkpoint: Checkpoint, signers: &[NoteSigner]| {
+            let note = note(signers, &checkpoint)?;
             Ok::<_, String>(witnesses::Head { checkpoint, note })
         };
         let log = Checkpoint::new(self.origin.clone(), epoch.size, epoch.root);

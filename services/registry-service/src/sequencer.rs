@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use cose::key::Algorithm;
 use proto::registry::Entry;
 use record::registry::{LogIdentity, RegistrationPolicy};
 use record::statement::{Heading, SignedStatement, sign};
@@ -17,7 +18,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{Instrument, Span};
 
 use crate::error::{DOMAIN, internal};
-use crate::guard::FIRST_LEAVES;
 use crate::log::{FENCE, HEAD, Submission, View, part, read, write};
 use crate::{checks, convert};
 
@@ -25,8 +25,6 @@ use crate::{checks, convert};
 const GROUP: usize = 128;
 /// Bytes of entries in one batch: with what is remembered of each request it stays below the store's limit.
 const GROUP_BYTES: usize = 768 << 10;
-/// Signature algorithms registered: COSE code points.
-const ALGORITHMS: [i64; 6] = [-7, -8, -9, -19, -35, -37];
 /// How soon the sequencer looks again where the log ends, when it does not know.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
@@ -275,6 +273,7 @@ impl Sequencer {
                 media::ACCREDITATION,
                 media::CERTIFICATE,
                 media::STATUS_EVENT,
+                media::KEY_REVOCATION,
                 media::ARRANGEMENT,
                 media::ARRANGEMENT_ACCEPTANCE,
                 media::METHOD,
@@ -282,26 +281,38 @@ impl Sequencer {
             ]
             .map(str::to_owned)
             .to_vec(),
-            algorithms: ALGORITHMS.to_vec(),
+            algorithms: Algorithm::ALL.map(Algorithm::code).to_vec(),
             max_payload_bytes: json::MAX_BYTES as u64,
             max_epoch_seconds: max_epoch.as_secs(),
         };
         let payloads =
             [(media::LOG_IDENTITY, json::write(identity)), (media::REGISTRATION_POLICY, json::write(&policy))];
-        let mut ready = Vec::new();
+        let mut entries = Vec::new();
         for (media_type, payload) in payloads {
             let heading = Heading { media_type, issuer: &identity.id, subject: &identity.origin, x5t: None };
-            let entry = sign(receipt, &heading, &payload).map_err(|e| e.to_string())?;
+            entries.push(sign(receipt, &heading, &payload).map_err(|e| e.to_string())?);
+        }
+        self.own(entries).await
+    }
+
+    /// Writes entries in the log's own name: its first leaves, and rollovers of its keys.
+    ///
+    /// # Errors
+    /// Words for the operator.
+    pub async fn own(&mut self, entries: Vec<Vec<u8>>) -> Result<(), String> {
+        let mut ready = Vec::new();
+        for entry in entries {
             let statement = SignedStatement::from_entry(&entry).map_err(|e| e.to_string())?;
             let hash = leaf_hash(&entry);
             let (answer, _unread) = oneshot::channel();
             ready.push(Submission { entry, statement, hash, once: None, span: Span::none(), answer });
         }
+        let wanted = read(&self.view).tree.size() + ready.len() as u64;
         self.commit(ready).await;
-        if read(&self.view).tree.size() == FIRST_LEAVES {
+        if read(&self.view).tree.size() == wanted {
             Ok(())
         } else {
-            Err("the first leaves could not be written".into())
+            Err("the log's own entries could not be written".into())
         }
     }
 }

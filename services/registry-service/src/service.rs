@@ -12,6 +12,7 @@ use proto::registry::registry_service_server::RegistryService as Rpc;
 use record::name;
 use record::statement::{Content, SignedStatement};
 use record::status::Epoch;
+use record::status_list::StatusListName;
 use runtime::access::{Row, Who};
 use runtime::error::Finish;
 use runtime::{Caller, Clock, Refusal, Role};
@@ -25,6 +26,7 @@ use crate::config::Config;
 use crate::error::{DOMAIN, internal};
 use crate::log::{Log, OpenError, Published, View, part, read};
 use crate::registration::{Refusals, Registration};
+use crate::status_lists::StatusLists;
 use crate::witnesses::Witnesses;
 use crate::{convert, log, proofs};
 
@@ -63,6 +65,7 @@ pub struct RegistryService {
     origin: String,
     receipt_key_jwk: String,
     note_keys: (String, String),
+    status_lists: StatusLists,
     stopping: watch::Receiver<bool>,
 }
 
@@ -92,9 +95,11 @@ impl RegistryService {
         let note_keys =
             (vkey(&origin, &config.keys.note)?, vkey(&format!("{origin}/status"), &config.keys.status_note)?);
         let stopping = config.stopping.clone();
+        let status_lists = StatusLists::new(config.keys.receipt.clone(), &log_id, &origin);
         let (log, task) = log::open(config).await?;
         let registration = Registration::new(log.clone(), store.clone(), footprints, clock.clone(), (log_id, operator));
-        let service = Self { registration, log, store, blobs, clock, origin, receipt_key_jwk, note_keys, stopping };
+        let service =
+            Self { registration, log, store, blobs, clock, origin, receipt_key_jwk, note_keys, status_lists, stopping };
         Ok((service, task))
     }
 
@@ -166,6 +171,10 @@ impl RegistryService {
 
     async fn tile(&self, path: &str) -> Result<Vec<u8>, Refusal> {
         let unknown = || Refusal::not_found(DOMAIN, "tile", path);
+        if let Some(name) = StatusListName::parse(path) {
+            let list = self.status_lists.list(name, &self.view())?.ok_or_else(unknown)?;
+            return Ok(list.to_vec());
+        }
         if let Some(path) = path.strip_prefix("status/") {
             let view = self.view();
             let status = view.status.as_ref().ok_or_else(unknown)?;

@@ -147,8 +147,8 @@ struct State {
     split_views: u64,
 }
 
-/// Keys of the log's own checkpoints.
-pub(crate) type Own = [NoteVerifier; 2];
+/// Keys of the log's own checkpoints, that of now first: those before it signed what a witness may still hold.
+pub(crate) type Own = [Vec<NoteVerifier>; 2];
 
 impl Witnesses {
     /// The witnesses of a policy, for the logs with these keys. Nothing is asked yet.
@@ -162,7 +162,7 @@ impl Witnesses {
         let standing = |name: &str| Standing { name: name.to_owned(), ..Standing::default() };
         let standing = policy.witnesses().iter().map(|witness| standing(&witness.name)).collect();
         Witnesses {
-            logs: own.clone().map(|key| policy.of_log(key)),
+            logs: own.clone().map(|keys| policy.of_log(keys[0].clone())),
             view,
             evidence: Evidence { guard, own: own.clone() },
             halted,

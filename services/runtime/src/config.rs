@@ -161,6 +161,15 @@ pub struct Log {
     pub note_key: PathBuf,
     /// Ed25519 key of status checkpoints, PKCS#8 PEM.
     pub status_note_key: PathBuf,
+    /// Rollovers of the log's keys, as `touchstone rotate` made them, oldest first.
+    #[serde(default)]
+    pub rollovers: Vec<PathBuf>,
+    /// Ed25519 keys of checkpoints before a rollover: they sign beside the present one as long as they stand here.
+    #[serde(default)]
+    pub earlier_note_keys: Vec<PathBuf>,
+    /// The same of status checkpoints, as many.
+    #[serde(default)]
+    pub earlier_status_note_keys: Vec<PathBuf>,
     /// Public key of the operator, JWK: the private key stays with the operator's client.
     pub operator_key: PathBuf,
     /// Folder of the heads signed last, by which an older copy of the database is known. Relative to the folder of the
@@ -389,6 +398,9 @@ impl Config {
         if let Some(log) = &mut self.log {
             files.extend([&mut log.receipt_key, &mut log.note_key, &mut log.status_note_key, &mut log.operator_key]);
             files.extend(&mut log.witnesses);
+            files.extend(&mut log.rollovers);
+            files.extend(&mut log.earlier_note_keys);
+            files.extend(&mut log.earlier_status_note_keys);
         }
         files
     }
@@ -538,6 +550,9 @@ impl Config {
                 receipt_key: file.clone(),
                 note_key: file.clone(),
                 status_note_key: file.clone(),
+                rollovers: vec![file.clone()],
+                earlier_note_keys: vec![file.clone()],
+                earlier_status_note_keys: vec![file.clone()],
                 operator_key: file.clone(),
                 guard: guard(),
                 witnesses: Some(file),

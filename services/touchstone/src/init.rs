@@ -317,7 +317,7 @@ quorum none
 ";
 
 /// Before the introduction.
-const INTRODUCED: &str =
+pub(crate) const INTRODUCED: &str =
     "# Names and public keys of a transparency log, for partners. It is no trust yet: compare the fingerprints with the
 # operator by another way, then make your own trust file of it:
 #   touchctl trust make introduction.toml --party DID --accreditation-body DID=FILE --out trust.toml

@@ -6,5 +6,6 @@ mod foundations;
 pub mod fsck;
 pub mod identities;
 pub mod init;
+pub mod rotate;
 pub mod serve;
 pub mod witness;

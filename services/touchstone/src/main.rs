@@ -12,6 +12,7 @@ use runtime::{Caller, Role, system_clock, telemetry};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use touchstone::fsck::{Then, fsck};
 use touchstone::init::{Installation, Options, check_host, check_origin, enrol, enrol_service, init};
+use touchstone::rotate::{Rotation, rotate};
 use touchstone::serve::{self, ServeError, Server, Setup, Sockets};
 use touchstone::witness;
 
@@ -80,6 +81,18 @@ enum Command {
         /// Configuration file.
         #[arg(long)]
         config: PathBuf,
+    },
+    /// Make new keys of the log, and the rollover that lets partners follow; the configuration stays as it is.
+    Rotate {
+        /// Configuration file.
+        #[arg(long)]
+        config: PathBuf,
+        /// The introduction that partners have now.
+        #[arg(long)]
+        introduction: PathBuf,
+        /// For how many days what the keys before sign is still believed; 0 where they are compromised.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(0..=366))]
+        overlap_days: u16,
     },
     /// Look at a configuration.
     Config {
@@ -230,6 +243,13 @@ fn run(arguments: Arguments) -> Result<(), String> {
             print_init(&folder, &made);
             Ok(())
         }
+        Command::Rotate { config, introduction, overlap_days } => {
+            let overlap = jiff::SignedDuration::from_hours(24 * i64::from(overlap_days));
+            let until = jiff::Timestamp::now().checked_add(overlap).map_err(|e| e.to_string())?;
+            let made = rotate(&config, &introduction, until).map_err(|e| e.to_string())?;
+            print_rotation(&config, &made);
+            Ok(())
+        }
         Command::Serve { data, config, roles } => {
             let config = Config::read(&config).map_err(|e| e.to_string())?;
             let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
@@ -353,6 +373,23 @@ fn look(config: &Path, data: &Path, then: Then) -> Result<(), String> {
 }
 
 /// What was made, what to compare, and what comes next: `enrol` before its key goes away.
+fn print_rotation(config: &Path, made: &Rotation) {
+    println!("New keys of the log (RFC 7638)");
+    for (what, file, key) in &made.keys {
+        println!("  {what:<18}  {}  {}", key.fingerprint(), file.display());
+    }
+    println!("\nNext");
+    println!("  1. put these lines into [log] of {}, in place of those of the same names:\n", config.display());
+    for line in made.lines.lines() {
+        println!("       {line}");
+    }
+    println!(
+        "\n  2. start the registry again: the rollover becomes the log's next entry, and both keys sign checkpoints"
+    );
+    println!("  3. hand out {} (to follow) and {} (to begin)", made.rollover.display(), made.introduction.display());
+    println!("  4. after {} take the two earlier_ lines out, and destroy the keys", made.earlier_until);
+}
+
 fn print_init(folder: &Path, made: &Installation) {
     let folder = folder.display();
     let log = &made.introduction.log;

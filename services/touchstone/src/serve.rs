@@ -296,7 +296,23 @@ fn log_keys(log: &runtime::config::Log) -> Result<registry_service::LogKeys, Ser
         let problem = "is the log's own key of receipts: the operator has another, kept elsewhere".into();
         return Err(ServeError::Key { key: OPERATOR, problem });
     }
-    Ok(registry_service::LogKeys { receipt, note, status_note, operator })
+    let rollovers = log.rollovers.iter().map(|path| read_named("log.rollovers", path)).collect::<Result<_, _>>()?;
+    if log.earlier_note_keys.len() != log.earlier_status_note_keys.len() {
+        return Err(ServeError::Key {
+            key: "log.earlier_status_note_keys",
+            problem:
+                "has another number of keys than log.earlier_note_keys: name both of before a rollover, or neither"
+                    .into(),
+        });
+    }
+    let earlier = log.earlier_note_keys.iter().zip(&log.earlier_status_note_keys).map(|(note, status_note)| {
+        Ok((
+            signing_key("log.earlier_note_keys", note, KeyKind::Ed25519)?,
+            signing_key("log.earlier_status_note_keys", status_note, KeyKind::Ed25519)?,
+        ))
+    });
+    let earlier = earlier.collect::<Result<_, ServeError>>()?;
+    Ok(registry_service::LogKeys { receipt: Arc::new(receipt), note, status_note, rollovers, earlier, operator })
 }
 
 /// The log's part of a configuration, with its keys and witnesses.

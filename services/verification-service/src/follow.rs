@@ -113,7 +113,17 @@ async fn follow(
 ) -> Result<std::convert::Infallible, Status> {
     let before = sender.borrow().clone();
     let mut known = match before {
-        Some(known) => Known::clone(&known),
+        // The registry may have come back under new keys.
+        Some(known) => {
+            let of_the_log = of_the_log(&mut registry, max_age).await?;
+            let before = &known.trust;
+            let trust = Trust {
+                accreditation_bodies: before.accreditation_bodies.clone(),
+                arrangement_parties: before.arrangement_parties.clone(),
+                ..of_the_log
+            };
+            Known { trust: Arc::new(trust), ..Known::clone(&known) }
+        }
         None => Known {
             size: 0,
             next_anchor: 0,
@@ -144,6 +154,7 @@ async fn of_the_log(registry: &mut RegistryServiceClient<Peer>, max_age: SignedD
         note_keys: vec![NoteVerifier::from_vkey(&identity.note_key).map_err(|e| broken(&e))?],
         status_note_keys: vec![NoteVerifier::from_vkey(&identity.status_note_key).map_err(|e| broken(&e))?],
         receipt_key: PublicKey::from_jwk(&identity.receipt_key_jwk).map_err(|e| broken(&e))?,
+        earlier: Vec::new(),
         accreditation_bodies: Vec::new(),
         arrangement_parties: Vec::new(),
     })

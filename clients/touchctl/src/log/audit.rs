@@ -65,6 +65,18 @@ struct Rules {
     max_age: Option<SignedDuration>,
 }
 
+impl Rules {
+    /// Whose signatures count on what was kept: of the log, or of its status log, under its present keys or those before.
+    fn policies(&self, of_status: bool) -> Vec<Policy> {
+        let present = if of_status { self.status.clone() } else { Some(self.policy.clone()) };
+        let earlier = self.expected.iter().flat_map(|log| log.earlier.iter().rev()).filter_map(|keys| {
+            let vkey = if of_status { &keys.status_note_key } else { &keys.note_key };
+            Policy::threshold(NoteVerifier::from_vkey(vkey).ok()?, &[], 0)
+        });
+        present.into_iter().chain(earlier).collect()
+    }
+}
+
 impl Known {
     fn read(args: &AuditArgs) -> Result<Self, Error> {
         if let Some(path) = &args.policy {
@@ -77,8 +89,7 @@ impl Known {
             return Ok(Known::Log { log, policy, status, max_age: None, keys: Keys::Introduction });
         }
         let Some(path) = &args.trust else { return Ok(Known::Nothing) };
-        let Trust { origin, note_keys, status_note_keys, receipt_key, witness_quorum, max_age, .. } =
-            files::trust(path)?;
+        let Trust { note_keys, status_note_keys, witness_quorum, max_age, .. } = files::trust(path)?;
         let unusable = |path_in_file: &str, problem: &str| Error::Trust {
             path: path.clone(),
             error: TrustError::Value { path: path_in_file.to_owned(), problem: problem.to_owned() },
@@ -89,13 +100,7 @@ impl Known {
         };
         let made = policy(&note_keys).zip(policy(&status_note_keys));
         let (policy, status) = made.ok_or_else(|| unusable("witness", "cannot be used as a policy"))?;
-        let log = LogTrust::new(
-            &origin,
-            note_keys[0].public_key().clone(),
-            status_note_keys[0].public_key().clone(),
-            &receipt_key,
-        );
-        let log = Box::new(log.map_err(|error| unusable("log", &error.to_string()))?);
+        let log = Box::new(files::trust_file(path)?.log);
         Ok(Known::Log { log, policy, status, max_age: Some(max_age), keys: Keys::Trust })
     }
 
@@ -106,6 +111,7 @@ impl Known {
             note_key: identity.note_key.clone(),
             status_note_key: identity.status_note_key.clone(),
             receipt_key: identity.receipt_key.clone(),
+            earlier: Vec::new(),
         };
         match self {
             Known::Log { log, policy, status, max_age, .. } => Some(Rules {
@@ -246,7 +252,7 @@ impl Audit<'_> {
         let checkpoint = opened.checkpoint().clone();
         // Step 3: what is kept.
         let before = match kept {
-            Some(kept) => self.before(&kept.checkpoint, &rules.policy, &checkpoint, &note)?,
+            Some(kept) => self.before(&kept.checkpoint, &rules.policies(false), &checkpoint, &note)?,
             None => None,
         };
         let log = Head { note, checkpoint, before };
@@ -258,7 +264,7 @@ impl Audit<'_> {
                 if let Some(opened) = self.open(&note, policy) {
                     let checkpoint = opened.checkpoint().clone();
                     let before = match kept.and_then(|kept| kept.status_checkpoint.as_deref()) {
-                        Some(kept) => self.before(kept, policy, &checkpoint, &note)?,
+                        Some(kept) => self.before(kept, &rules.policies(true), &checkpoint, &note)?,
                         None => None,
                     };
                     status = Some(Head { note, checkpoint, before });
@@ -305,15 +311,22 @@ impl Audit<'_> {
     }
 
     /// The checkpoint kept, where the entries can be held to it.
-    fn before(&mut self, kept: &str, policy: &Policy, now: &Checkpoint, note: &[u8]) -> Result<Option<Before>, Error> {
-        let opened = match policy.open(kept.as_bytes()) {
-            Ok(opened) => opened,
-            Err(error) => {
+    fn before(
+        &mut self,
+        kept: &str,
+        policies: &[Policy],
+        now: &Checkpoint,
+        note: &[u8],
+    ) -> Result<Option<Before>, Error> {
+        let opened = match policies.iter().map(|policy| policy.open(kept.as_bytes())).reduce(Result::or) {
+            Some(Ok(opened)) => opened,
+            None => return Ok(None),
+            Some(Err(error)) => {
                 self.refuse(
                     "KEPT_OTHER_KEYS",
                     "--keep",
                     format!("the checkpoint kept is not one of a log known now: {error}"),
-                    "If the log changed its keys, have that confirmed by another way, and keep a new file.",
+                    "If the log changed its keys, `touchctl trust follow`; otherwise keep a new file for another log.",
                 );
                 return Ok(None);
             }

@@ -1,7 +1,7 @@
 //! COSE_Key (RFC 9052 §7; RFC 9053 §7.1, §7.2; RFC 8230 §4): a public key as a CBOR map.
 
 use super::public::Material;
-use super::{Algorithm, KeyError, PublicKey};
+use super::{Algorithm, KeyError, PublicKey, table};
 use crate::cbor::{self, Value};
 
 // Common parameters (RFC 9052 §7.1).
@@ -31,24 +31,21 @@ impl PublicKey {
             return Err(KeyError::PrivateKeyGiven);
         }
         let unsupported = |what: String| KeyError::UnsupportedKey { what };
-        let key = match (kty, map.get(-1).and_then(Value::as_i64)) {
-            (OKP, Some(6)) => PublicKey::new(Material::Ed25519(part(-2)?.to_vec()))?,
-            (EC2, Some(crv @ (1 | 2))) => {
+        let curve = map.get(-1).and_then(Value::as_i64);
+        let fixed = table::fixed().find(|(_, fixed)| (fixed.cose_key.0, Some(fixed.cose_key.1)) == (kty, curve));
+        let key = match (fixed, kty, curve) {
+            (Some((kind, fixed)), ..) if fixed.is_point => {
                 if map.get(-3).and_then(Value::as_bool).is_some() {
                     return Err(unsupported("EC2 with a compressed point; give y in full".to_owned()));
                 }
-                let (x, y) = (part(-2)?, part(-3)?);
-                // RFC 9053 §7.1.1: both in the full width of the field; the sum is checked against the curve.
-                if x.len() != y.len() {
-                    return Err(malformed);
-                }
-                let point = [&[4], x, y].concat();
-                PublicKey::new(if crv == 1 { Material::P256(point) } else { Material::P384(point) })?
+                // RFC 9053 §7.1.1: both in the full width of the field.
+                PublicKey::point(kind, part(-2)?, part(-3)?, "COSE_Key")?
             }
-            (RSA, _) => PublicKey::rsa(part(-1)?, part(-2)?)?,
-            (OKP | EC2, Some(crv)) => return Err(unsupported(format!("COSE_Key of type {kty} and curve {crv}"))),
-            (OKP | EC2, None) => return Err(malformed),
-            (kty, _) => return Err(unsupported(format!("COSE_Key of type {kty}"))),
+            (Some((kind, _)), ..) => PublicKey::new(Material::Fixed(kind, part(-2)?.to_vec()))?,
+            (None, RSA, _) => PublicKey::rsa(part(-1)?, part(-2)?)?,
+            (None, OKP | EC2, Some(crv)) => return Err(unsupported(format!("COSE_Key of type {kty} and curve {crv}"))),
+            (None, OKP | EC2, None) => return Err(malformed),
+            (None, kty, _) => return Err(unsupported(format!("COSE_Key of type {kty}"))),
         };
         if let Some(alg) = map.get(ALG) {
             let alg = Algorithm::from_code(alg.as_i64().ok_or_else(|| malformed.clone())?)?;

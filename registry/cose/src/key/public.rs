@@ -1,7 +1,4 @@
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PSS_2048_8192_SHA256,
-    RsaPublicKeyComponents,
-};
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -12,15 +9,9 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey as ParsedSpki;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use super::table::{self, KINDS};
 use super::{Algorithm, KeyError, KeyKind};
 
-// SubjectPublicKeyInfo up to the key itself, in DER: RFC 5480 §2 for the curves, RFC 8410 §4 for
-// Ed25519. Fixed-size keys have exactly one encoding, so reading is comparing.
-const SPKI_P256: &[u8] =
-    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
-const SPKI_P384: &[u8] =
-    b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
-const SPKI_ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 /// AlgorithmIdentifier of rsaEncryption with its NULL (RFC 3279 §2.3.1).
 const RSA_ALGORITHM: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
 
@@ -35,15 +26,10 @@ pub struct PublicKey {
 
 #[derive(Clone)]
 pub(super) enum Material {
-    /// 0x04 ‖ x ‖ y.
-    P256(Vec<u8>),
-    P384(Vec<u8>),
-    Ed25519(Vec<u8>),
+    /// One string of bytes: see the row of the kind.
+    Fixed(KeyKind, Vec<u8>),
     /// Big-endian, without leading zeros.
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-    },
+    Rsa { n: Vec<u8>, e: Vec<u8> },
 }
 
 impl PublicKey {
@@ -52,14 +38,9 @@ impl PublicKey {
     /// [`KeyError::UnsupportedKey`] for another key type, curve or RSA size,
     /// [`KeyError::Malformed`] for what is no key.
     pub fn from_spki_der(der: &[u8]) -> Result<PublicKey, KeyError> {
-        if let Some(point) = der.strip_prefix(SPKI_P256) {
-            return PublicKey::new(Material::P256(point.to_vec()));
-        }
-        if let Some(point) = der.strip_prefix(SPKI_P384) {
-            return PublicKey::new(Material::P384(point.to_vec()));
-        }
-        if let Some(key) = der.strip_prefix(SPKI_ED25519) {
-            return PublicKey::new(Material::Ed25519(key.to_vec()));
+        let found = table::fixed().find_map(|(kind, fixed)| Some((kind, der.strip_prefix(fixed.spki)?)));
+        if let Some((kind, raw)) = found {
+            return PublicKey::new(Material::Fixed(kind, raw.to_vec()));
         }
         let malformed = KeyError::Malformed { what: "SubjectPublicKeyInfo" };
         let Ok((rest, spki)) = SubjectPublicKeyInfo::from_der(der) else {
@@ -76,13 +57,13 @@ impl PublicKey {
 
     /// The raw 32 bytes of an Ed25519 key (RFC 8032 §5.1.5).
     pub fn from_ed25519_bytes(raw: &[u8; 32]) -> Result<PublicKey, KeyError> {
-        PublicKey::new(Material::Ed25519(raw.to_vec()))
+        PublicKey::new(Material::Fixed(KeyKind::Ed25519, raw.to_vec()))
     }
 
     /// The raw 32 bytes, where it is an Ed25519 key.
     pub fn ed25519_bytes(&self) -> Option<[u8; 32]> {
         match &self.material {
-            Material::Ed25519(raw) => raw.as_slice().try_into().ok(),
+            Material::Fixed(KeyKind::Ed25519, raw) => raw.as_slice().try_into().ok(),
             _ => None,
         }
     }
@@ -101,21 +82,16 @@ impl PublicKey {
         if jwk.d.is_some() {
             return Err(KeyError::PrivateKeyGiven);
         }
-        let point = || -> Result<Vec<u8>, KeyError> {
-            let (x, y) = (member(&jwk.x)?, member(&jwk.y)?);
-            // RFC 7518 §6.2.1.2: the full width of the field each; the width of the sum is checked
-            // against the curve.
-            if x.len() != y.len() {
-                return Err(KeyError::Malformed { what: "JWK coordinates" });
+        let named = (jwk.kty.as_str(), jwk.crv.as_deref());
+        let fixed = table::fixed().find(|(_, fixed)| (fixed.jwk.0, Some(fixed.jwk.1)) == named);
+        let key = match (fixed, named) {
+            (Some((kind, fixed)), _) if fixed.is_point => {
+                // RFC 7518 §6.2.1.2: the full width of the field each.
+                PublicKey::point(kind, &member(&jwk.x)?, &member(&jwk.y)?, "JWK coordinates")?
             }
-            Ok([&[4], x.as_slice(), &y].concat())
-        };
-        let key = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
-            ("EC", Some("P-256")) => PublicKey::new(Material::P256(point()?))?,
-            ("EC", Some("P-384")) => PublicKey::new(Material::P384(point()?))?,
-            ("OKP", Some("Ed25519")) => PublicKey::new(Material::Ed25519(member(&jwk.x)?))?,
-            ("RSA", None) => PublicKey::rsa(&member(&jwk.n)?, &member(&jwk.e)?)?,
-            (kty, crv) => {
+            (Some((kind, _)), _) => PublicKey::new(Material::Fixed(kind, member(&jwk.x)?))?,
+            (None, ("RSA", None)) => PublicKey::rsa(&member(&jwk.n)?, &member(&jwk.e)?)?,
+            (None, (kty, crv)) => {
                 let what = format!("{kty} {}", crv.unwrap_or_default());
                 return Err(KeyError::UnsupportedKey { what: what.trim_end().to_owned() });
             }
@@ -132,15 +108,13 @@ impl PublicKey {
     /// bytes that RFC 7638 §3 hashes.
     pub fn to_jwk(&self) -> String {
         let b64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let ec = |crv: &str, point: &[u8]| {
-            let (x, y) = point[1..].split_at(point.len() / 2);
-            format!(r#"{{"crv":"{crv}","kty":"EC","x":"{}","y":"{}"}}"#, b64(x), b64(y))
-        };
         match &self.material {
-            Material::P256(point) => ec("P-256", point),
-            Material::P384(point) => ec("P-384", point),
-            Material::Ed25519(raw) => {
-                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, b64(raw))
+            Material::Fixed(kind, raw) => {
+                let Some(fixed) = &KINDS[*kind as usize].fixed else { unreachable!("made by its row") };
+                let (kty, crv) = fixed.jwk;
+                let (x, y) = if fixed.is_point { raw[1..].split_at(raw.len() / 2) } else { raw.split_at(raw.len()) };
+                let y = if fixed.is_point { format!(r#","y":"{}""#, b64(y)) } else { String::new() };
+                format!(r#"{{"crv":"{crv}","kty":"{kty}","x":"{}"{y}}}"#, b64(x))
             }
             Material::Rsa { n, e } => {
                 format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, b64(e), b64(n))
@@ -161,9 +135,7 @@ impl PublicKey {
     /// The kind of key.
     pub fn kind(&self) -> KeyKind {
         match self.material {
-            Material::P256(_) => KeyKind::P256,
-            Material::P384(_) => KeyKind::P384,
-            Material::Ed25519(_) => KeyKind::Ed25519,
+            Material::Fixed(kind, _) => kind,
             Material::Rsa { .. } => KeyKind::Rsa,
         }
     }
@@ -190,23 +162,25 @@ impl PublicKey {
         PublicKey::new(Material::Rsa { n: strip(n), e: strip(e) })
     }
 
+    /// A point of a curve from its coordinates, which must be of one width: the width of the sum is checked against the
+    /// curve.
+    pub(super) fn point(kind: KeyKind, x: &[u8], y: &[u8], what: &'static str) -> Result<PublicKey, KeyError> {
+        if x.len() != y.len() {
+            return Err(KeyError::Malformed { what });
+        }
+        PublicKey::new(Material::Fixed(kind, [&[4], x, y].concat()))
+    }
+
     pub(super) fn new(material: Material) -> Result<PublicKey, KeyError> {
-        let fixed = |raw: &[u8], first: Option<u8>, len: usize, what: &'static str| {
-            let fits = raw.len() == len && first.is_none_or(|byte| raw[0] == byte);
-            if fits { Ok(()) } else { Err(KeyError::Malformed { what }) }
-        };
-        let (prefix, raw, parsed) = match &material {
-            Material::P256(point) => {
-                fixed(point, Some(4), 65, "P-256 point")?;
-                (SPKI_P256, point, ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point))
-            }
-            Material::P384(point) => {
-                fixed(point, Some(4), 97, "P-384 point")?;
-                (SPKI_P384, point, ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, point))
-            }
-            Material::Ed25519(raw) => {
-                fixed(raw, None, 32, "Ed25519 key")?;
-                (SPKI_ED25519, raw, ParsedPublicKey::new(&ED25519, raw))
+        let (spki, parsed) = match &material {
+            Material::Fixed(kind, raw) => {
+                let row = &KINDS[*kind as usize];
+                let Some(fixed) = &row.fixed else { return Err(KeyError::Malformed { what: "key" }) };
+                if raw.len() != fixed.len || fixed.is_point && raw[0] != 4 {
+                    return Err(KeyError::Malformed { what: fixed.what });
+                }
+                let parsed = ParsedPublicKey::new(row.check, raw);
+                ([fixed.spki, raw].concat(), parsed.map_err(|_| KeyError::Malformed { what: "public key" })?)
             }
             Material::Rsa { n, e } => {
                 let bits = 8 * n.len() - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
@@ -216,12 +190,9 @@ impl PublicKey {
                 let parsed = RsaPublicKeyComponents { n, e }
                     .to_parsed_public_key(&RSA_PSS_2048_8192_SHA256)
                     .map_err(|_| KeyError::Malformed { what: "RSA key" })?;
-                let spki = rsa_spki(n, e);
-                return Ok(PublicKey { spki, material, parsed: Arc::new(parsed) });
+                (rsa_spki(n, e), parsed)
             }
         };
-        let parsed = parsed.map_err(|_| KeyError::Malformed { what: "public key" })?;
-        let spki = [prefix, raw].concat();
         Ok(PublicKey { spki, material, parsed: Arc::new(parsed) })
     }
 }

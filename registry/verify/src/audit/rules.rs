@@ -5,7 +5,8 @@ use cose::x509::{Certificate as X509, verify_path};
 use jiff::{SignedDuration, Timestamp};
 use record::accreditation::{Accreditation, ScopeQuery};
 use record::certificate::Certificate;
-use record::registry::AnchorRole;
+use record::registry::{AnchorRole, LogRollover};
+use record::revocation::{KeyRevocation, KeyThumbprint, whole_second};
 use record::statement::{Content, SignedStatement};
 use record::status::{State, StatusEvent};
 
@@ -32,6 +33,7 @@ impl Replay {
     pub(super) fn judge(&mut self, statement: &SignedStatement, within: &Window) -> Judged {
         match (self.size, statement.content()) {
             (0, _) | (1, _) => return self.first(statement),
+            (_, Content::LogRollover(rollover)) => return self.rollover(statement, rollover),
             (_, Content::LogIdentity(_) | Content::RegistrationPolicy(_)) => {
                 return no(Rule::FirstLeaves, "identity and policy stand in leaves 0 and 1 alone");
             }
@@ -39,7 +41,7 @@ impl Replay {
         }
         self.policy_allows(statement)?;
         match statement.content() {
-            Content::LogIdentity(_) | Content::RegistrationPolicy(_) => {}
+            Content::LogIdentity(_) | Content::RegistrationPolicy(_) | Content::LogRollover(_) => {}
             Content::Anchor(anchor) => {
                 self.operator_signed(statement)?;
                 for der in &anchor.signing_certificates {
@@ -51,7 +53,11 @@ impl Replay {
                 let authority = self.anchors[statement.issuer()].1.authority.0.clone();
                 let body = &accreditation.credential_subject;
                 for der in &body.signing_certificates {
-                    self.path(&der.0, &authority, &body.id, within)?;
+                    let certificate = self.path(&der.0, &authority, &body.id, within)?;
+                    let key = KeyThumbprint(certificate.public_key().thumbprint());
+                    if self.ledger.key_of(&body.id, key).and_then(|key| self.ledger.revoked(key)).is_some() {
+                        return no(Rule::SignerKeyRevoked, "it vouches for a key that is revoked");
+                    }
                 }
             }
             Content::Arrangement(_) => self.anchored(statement, AnchorRole::ArrangementParty, within)?,
@@ -77,6 +83,7 @@ impl Replay {
             }
             Content::FactorSet(set) => self.edition(statement, set.supersedes.as_deref(), within)?,
             Content::StatusEvent(event) => self.event(statement, event, within)?,
+            Content::KeyRevocation(revocation) => self.key_revocation(statement, revocation, within)?,
         }
         self.subject_free(statement)
     }
@@ -99,17 +106,19 @@ impl Replay {
         let wrong = |what: &str| no(Rule::FirstLeaves, what);
         let receipt = match (self.size, statement.content()) {
             (0, Content::LogIdentity(identity)) => {
-                if let Some(expected) = &self.expected {
+                let oldest =
+                    self.expected.as_ref().and_then(|expected| Some((&*expected.origin, expected.chain().next()?)));
+                if let Some((origin, (note_key, status_note_key, receipt_key))) = oldest {
                     for (what, stated, known) in [
-                        ("origin", &identity.origin, &expected.origin),
-                        ("note key", &identity.note_key, &expected.note_key),
-                        ("status note key", &identity.status_note_key, &expected.status_note_key),
+                        ("origin", &*identity.origin, origin),
+                        ("note key", &*identity.note_key, note_key),
+                        ("status note key", &*identity.status_note_key, status_note_key),
                     ] {
                         if stated != known {
                             return no(Rule::FirstLeaves, format!("leaf 0 states the {what} {stated}, not {known}"));
                         }
                     }
-                    if identity.receipt_key != expected.receipt_key {
+                    if identity.receipt_key != *receipt_key {
                         return wrong("leaf 0 states another receipt key than the one known");
                     }
                 }
@@ -128,6 +137,26 @@ impl Replay {
         match key_of(receipt) {
             None => wrong("the receipt key is none that can be read"),
             Some(key) => verified(statement, &key),
+        }
+    }
+
+    /// New keys of the log, signed with the receipt key before; where its keys are known from elsewhere, those.
+    fn rollover(&self, statement: &SignedStatement, rollover: &LogRollover) -> Judged {
+        let Some(identity) = &self.identity else {
+            return no(Rule::FirstLeaves, "a rollover without an identity in leaf 0");
+        };
+        if (&identity.id, &identity.origin) != (&rollover.id, &rollover.origin) {
+            return no(Rule::SignerNotEntitled, "the rollover is another log's");
+        }
+        match &self.receipt {
+            Some(receipt) => verified(statement, receipt)?,
+            None => return no(Rule::SignerUnknown, "no receipt key is known that could sign a rollover"),
+        }
+        let expected = self.expected.as_ref().and_then(|expected| expected.chain().nth(self.rollovers + 1));
+        let stated = (&*rollover.note_key, &*rollover.status_note_key, &rollover.receipt_key);
+        match expected.filter(|expected| *expected != stated) {
+            Some(_) => no(Rule::FirstLeaves, "the rollover states other keys than those known"),
+            None => Ok(()),
         }
     }
 
@@ -212,7 +241,8 @@ impl Replay {
     /// A statement of an anchored party or of an accredited body.
     fn vouched(&mut self, statement: &SignedStatement, within: &Window) -> Judged {
         if let Some((_, anchor)) = self.anchors.get(statement.issuer()) {
-            return self.anchored(statement, anchor.role, within);
+            self.anchored(statement, anchor.role, within)?;
+            return self.not_revoked(statement);
         }
         let mut granted = self.accreditations.values().map(|(_, accreditation)| accreditation);
         if !granted.any(|accreditation| accreditation.credential_subject.id == statement.issuer()) {
@@ -234,7 +264,45 @@ impl Replay {
             return no(Rule::SignerUnknown, "no accreditation of the issuer vouches for the signing certificate");
         };
         let signer = self.path(&der, &authority, statement.issuer(), within)?;
-        verified(statement, signer.public_key())
+        verified(statement, signer.public_key())?;
+        self.not_revoked(statement)
+    }
+
+    /// From its revocation on, a key signs nothing: the order of the log decides, not the cut-off.
+    fn not_revoked(&self, statement: &SignedStatement) -> Judged {
+        let key = self.ledger.signer(statement.issuer(), statement.x5t());
+        match key.and_then(|key| self.ledger.revoked(key)) {
+            None => Ok(()),
+            Some((_, leaf)) => no(Rule::SignerKeyRevoked, format!("leaf {leaf} revoked the key {}", statement.kid())),
+        }
+    }
+
+    fn key_revocation(&mut self, statement: &SignedStatement, revocation: &KeyRevocation, within: &Window) -> Judged {
+        let Some(key) = self.ledger.key_of(&revocation.body, revocation.key) else {
+            return no(Rule::SubjectUnknown, format!("no accreditation of {} vouches for the key", revocation.body));
+        };
+        let vouching = self.ledger.vouching(key);
+        let mut granted = self.accreditations.values().filter(|(leaf, _)| vouching.contains(leaf));
+        if revocation.issuer == revocation.body {
+            self.vouched(statement, within)?;
+            if self.ledger.signer(statement.issuer(), statement.x5t()) == Some(key) {
+                return no(Rule::SignerNotEntitled, "a key does not revoke itself");
+            }
+        } else if granted.any(|(_, accreditation)| accreditation.issuer.id == revocation.issuer) {
+            self.anchored(statement, AnchorRole::AccreditationBody, within)?;
+        } else {
+            return no(Rule::SignerNotEntitled, format!("{} did not vouch for the key", revocation.issuer));
+        }
+        let latest = within.latest.saturating_add(CLOCK_SKEW).unwrap_or(within.latest);
+        if revocation.cut_off > latest {
+            return no(Rule::StateNotAllowed, format!("the cut-off {} was in the future", revocation.cut_off));
+        }
+        match self.ledger.revoked(key) {
+            Some((cut_off, leaf)) if whole_second(revocation.cut_off) >= cut_off => {
+                no(Rule::StateNotAllowed, format!("leaf {leaf} revoked the key; a cut-off is only set earlier"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn certificate(&mut self, statement: &SignedStatement, content: &Certificate, within: &Window) -> Judged {
@@ -264,7 +332,7 @@ impl Replay {
     }
 
     fn event(&mut self, statement: &SignedStatement, event: &StatusEvent, within: &Window) -> Judged {
-        let Some(Held { leaf, issuer }) = self.subjects.get(&key(&event.subject)).copied() else {
+        let Some(Held { leaf, issuer, key: signed_with }) = self.subjects.get(&key(&event.subject)).copied() else {
             return no(Rule::SubjectUnknown, format!("nothing before it has the subject {}", event.subject));
         };
         if self.issuers.get(&event.issuer) != Some(&issuer) {
@@ -280,11 +348,17 @@ impl Replay {
         } else {
             self.vouched(statement, within)?;
         }
-        let Some(last) = self.records.get(&leaf).and_then(|record| record.history.last()) else {
-            let same = event.state == State::Active;
+        // What a revoked key signed is confirmed by a return to active.
+        let record = self.records.get(&leaf);
+        let revoked = signed_with.and_then(|key| self.ledger.revoked(key));
+        let unconfirmed = revoked.is_some_and(|(_, at)| !record.is_some_and(|record| record.is_confirmed_since(at)));
+        let Some(last) = record.and_then(|record| record.history.last()) else {
+            let same = event.state == State::Active && !unconfirmed;
             return if same { no(Rule::StateNotAllowed, "it was active already") } else { Ok(()) };
         };
-        if last.state.is_final() || last.state == event.state {
+        let in_doubt = unconfirmed || record.is_some_and(|record| record.is_in_doubt(last));
+        let confirms = last.state == State::Active && in_doubt;
+        if last.state.is_final() || last.state == event.state && !confirms {
             let (now, next) = (last.state.word(), event.state.word());
             return no(Rule::StateNotAllowed, format!("it was {now}: {next} cannot follow"));
         }
@@ -299,7 +373,7 @@ impl Replay {
         let subject = |subject: &str| self.subjects.get(&key(subject)).map(|held| held.leaf);
         let number = |kind: &str, number: &str| self.numbers.get(&numbered(kind, number)).copied();
         let taken = match statement.content() {
-            Content::StatusEvent(_) => None,
+            Content::StatusEvent(_) | Content::KeyRevocation(_) | Content::LogRollover(_) => None,
             Content::ArrangementAcceptance(acceptance) => {
                 let accepted = self.acceptances.get(&acceptance.arrangement).copied();
                 accepted.or_else(|| subject(&acceptance.id))

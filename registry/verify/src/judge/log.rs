@@ -1,8 +1,10 @@
 //! The log: checkpoints, epochs, places of statements, and the receipt.
 
+use cose::key::PublicKey;
 use jiff::Timestamp;
 use record::status::{Epoch, StatusRecord};
 use tlog::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use tlog::note::NoteVerifier;
 use tlog::receipt::Receipt;
 use tlog::{Hash, leaf_hash};
 
@@ -16,6 +18,8 @@ pub(super) struct Roots {
     pub(super) checkpoint: Checkpoint,
     pub(super) status: Checkpoint,
     pub(super) latest: Epoch,
+    /// Of the same keys as the checkpoints.
+    receipt_key: PublicKey,
 }
 
 /// A statement whose place, log time and state are proved.
@@ -35,7 +39,7 @@ impl Court {
         let receipt = Receipt::decode(&bundle.receipt)
             .and_then(|receipt| {
                 let named = receipt.protected().claims.clone().and_then(|claims| claims.sub);
-                receipt.verify(&trust.receipt_key, &bundle.certificate.entry).map(|verified| (verified, named))
+                receipt.verify(&roots.receipt_key, &bundle.certificate.entry).map(|verified| (verified, named))
             })
             .map_err(|error| error.to_string())
             .and_then(|(verified, named)| {
@@ -56,7 +60,7 @@ impl Court {
                 Code::ReceiptInvalid,
                 "RFC 9942, 5.2",
                 format!("receipt: {problem}"),
-                "Obtain the bundle again; if it stays so, tell the registry's supervisor.",
+                "Where the log changed its keys, `touchctl trust follow`. Otherwise obtain the bundle again; if it stays so, tell the registry's supervisor.",
             );
             return Err(Stop);
         }
@@ -85,10 +89,17 @@ impl Court {
     }
 
     fn roots(&mut self, bundle: &Bundle, trust: &Trust) -> Result<Roots, Stop> {
-        let status_origin = trust.status_origin();
-        let both = open(&bundle.checkpoint, &trust.origin, &trust.note_keys, trust.witness_quorum).and_then(|main| {
-            Ok((main, open(&bundle.status_checkpoint, &status_origin, &trust.status_note_keys, trust.witness_quorum)?))
-        });
+        // The keys of now first; those before count where the log's checkpoint is theirs alone.
+        let now = (&trust.note_keys, &trust.status_note_keys, &trust.receipt_key, None);
+        let earlier = trust.earlier.iter().rev();
+        let earlier = earlier.map(|e| (&e.note_keys, &e.status_note_keys, &e.receipt_key, Some(e.until)));
+        let signed_by =
+            |keys: &[NoteVerifier]| VerifiedCheckpoint::open(&bundle.checkpoint, &trust.origin, &keys[..1]).is_ok();
+        let keys = std::iter::once(now).chain(earlier).find(|(keys, ..)| signed_by(keys)).unwrap_or(now);
+        let (note_keys, status_note_keys, receipt_key, until) = keys;
+        let (status_origin, quorum) = (trust.status_origin(), trust.witness_quorum);
+        let both = open(&bundle.checkpoint, &trust.origin, note_keys, quorum)
+            .and_then(|main| Ok((main, open(&bundle.status_checkpoint, &status_origin, status_note_keys, quorum)?)));
         let (checkpoint, status) = match both {
             Ok(both) => both,
             Err(Unopened { clause, problem, remedy }) => {
@@ -106,7 +117,20 @@ impl Court {
         if (latest.size, latest.root) != (checkpoint.size, checkpoint.root) {
             return Err(self.bad_proof("checkpoint and latest epoch are of different trees".into()));
         }
-        Ok(Roots { checkpoint, status, latest })
+        if let Some(until) = until.filter(|until| latest.time > *until) {
+            self.contradicted(
+                Check::Log,
+                Code::CheckpointUntrusted,
+                "log.earlier.until",
+                format!(
+                    "signed with keys that the log replaced: no status after {until} is believed, this is of {}",
+                    latest.time
+                ),
+                "Obtain a bundle that the log's present keys signed; if there is none, tell the registry's supervisor.",
+            );
+            return Err(Stop);
+        }
+        Ok(Roots { checkpoint, status, latest, receipt_key: receipt_key.clone() })
     }
 }
 
@@ -117,11 +141,12 @@ struct Unopened {
     remedy: &'static str,
 }
 
-fn open(note: &[u8], origin: &str, keys: &[tlog::note::NoteVerifier], quorum: usize) -> Result<Checkpoint, Unopened> {
+fn open(note: &[u8], origin: &str, keys: &[NoteVerifier], quorum: usize) -> Result<Checkpoint, Unopened> {
     let of_log = |problem: &dyn std::fmt::Display| Unopened {
         clause: "C2SP tlog-checkpoint",
         problem: format!("checkpoint of {origin}: {problem}"),
-        remedy: "Compare the log's keys in the trust file with those the registry publishes, by another way.",
+        remedy: "Compare the log's keys in the trust file with those the registry publishes, by another way; where the log \
+                 changed its keys, `touchctl trust follow`.",
     };
     let verified = VerifiedCheckpoint::open(note, origin, keys).map_err(|error| of_log(&error))?;
     if !verified.by().iter().any(|by| by.verifier == 0) {

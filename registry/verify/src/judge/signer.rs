@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use record::accreditation::ScopeQuery;
 use record::certificate::Certificate;
 use record::json::Digest;
+use record::revocation::KeyThumbprint;
 use record::statement::{Content, SignedStatement};
 use record::status::State;
 
@@ -81,6 +82,7 @@ impl Court {
                 format!("signed under {vouched_by}, issued in the name of {}", accreditation.issuer.id),
             );
         }
+        self.revocation(signer, bundle.certificate.index, placed, &accreditation_placed);
         // Scope first: of a genuine accreditation that does not cover the certificate, the reader wants to know that.
         if accreditation.credential_subject.id != content.issuer.id {
             return invalid(
@@ -149,6 +151,41 @@ impl Court {
                 placed.log_time
             ),
         );
+    }
+}
+
+impl Court {
+    /// Revocations of the signing key, as the record of the accreditation that vouches for it holds them: all that the log
+    /// knew at the latest epoch, since its map root is over every record.
+    fn revocation(&mut self, signer: &X509, leaf: u64, certificate: &Placed, accreditation: &Placed) {
+        let key = KeyThumbprint(signer.public_key().thumbprint());
+        let Some((cut_off, revocation)) = accreditation.record.revoked(&key) else { return };
+        let log_time = certificate.log_time;
+        let since = format!("the key was revoked from {cut_off} on, by leaf {revocation}");
+        if leaf > revocation {
+            self.contradicted(
+                Check::SignerKey,
+                Code::SignerKeyRevoked,
+                "revocation of the key",
+                format!("{since}; the certificate came into the log after that"),
+                "The body must certify with a key that is not revoked; tell the registry's supervisor.",
+            );
+        } else if log_time < cut_off {
+            self.established(
+                Check::SignerKey,
+                format!("{since}; the certificate was in the log before, at {log_time}"),
+            );
+        } else if certificate.record.is_confirmed_since(revocation) {
+            self.established(Check::SignerKey, format!("{since}; the body confirmed the certificate with another key"));
+        } else {
+            self.open(
+                Check::SignerKey,
+                Code::SignerKeyInDoubt,
+                "cut-off of the key",
+                format!("{since}; the certificate came into the log at {log_time}: anybody may have signed it"),
+                "Ask the certification body to confirm it with another key, then obtain a fresh bundle.",
+            );
+        }
     }
 }
 

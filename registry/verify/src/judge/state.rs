@@ -40,6 +40,19 @@ impl Court {
         }
         match placed.record.at(as_of) {
             Some(step) if step.state != State::Active => Some(step.clone()),
+            Some(step) if placed.record.is_in_doubt(step) => {
+                self.open(
+                    Check::State,
+                    Code::SignerKeyInDoubt,
+                    "cut-off of the key",
+                    format!(
+                        "returned to active on {} by a key that was revoked since: anybody may have done it",
+                        step.effective
+                    ),
+                    "Ask the certification body to confirm it with another key, then obtain a fresh bundle.",
+                );
+                None
+            }
             _ => {
                 let ahead = as_of.duration_since(question.now) > super::CLOCK_SKEW;
                 if as_of < placed.log_time || as_of < content.valid_from || as_of >= content.valid_until {

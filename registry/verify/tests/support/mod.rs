@@ -16,6 +16,7 @@ use record::accreditation::{Accreditation, AccreditationGrant, Scope};
 use record::arrangement::{Arrangement, ArrangementAcceptance, Equivalence};
 use record::certificate::{Certificate, CertificateDraft, MeasuredResult, Measurement};
 use record::json::{self, Digest};
+use record::revocation::{KeyRevocation, KeyThumbprint, RevokedKey};
 use record::statement::{Content, Heading, SignedStatement, key_id, sign};
 use record::status::{Epoch, GoodsRule, State, StatusEvent, StatusRecord, Transition};
 use record::{media, registry::Jwk};
@@ -112,6 +113,8 @@ pub struct People {
     pub ab_ca: Ca,
     pub ab: Signatory,
     pub cb: Signatory,
+    /// The body's second key.
+    pub cb_second: Signatory,
     /// Under the accreditation body, and in nobody's accreditation.
     pub cb_unvouched: Signatory,
     /// Under the accreditation body, made out to another body.
@@ -135,6 +138,7 @@ pub static PEOPLE: LazyLock<People> = LazyLock::new(|| {
     People {
         ab: ab_ca.certify(AB),
         cb: ab_ca.certify(CB),
+        cb_second: ab_ca.certify(CB),
         cb_unvouched: ab_ca.certify(CB),
         cb_other_name: ab_ca.certify("did:web:other-cb.example"),
         cb_expired: ab_ca.certify_until(CB, 2026),
@@ -192,6 +196,27 @@ impl MemoryLog {
         });
     }
 
+    /// Appends a revocation, by `signer`, of the key of `body`, and puts it into the records of `concerned`: each leaf
+    /// with the events by which the key returned it to active.
+    pub fn revoke(&mut self, signer: &Signatory, body: &Signatory, cut_off: &str, concerned: &[(u64, &[u64])]) -> u64 {
+        let revocation = revocation(signer, body, cut_off);
+        let entry = signer.sign(media::KEY_REVOCATION, &revocation.body, &json::write(&revocation));
+        let revocation_leaf = self.append(entry, &signer.chain);
+        for (leaf, returns) in concerned {
+            self.records[*leaf as usize].revocations.push(RevokedKey {
+                key: revocation.key,
+                cut_off: revocation.cut_off,
+                leaf: revocation_leaf,
+                returns: returns.to_vec(),
+            });
+        }
+        revocation_leaf
+    }
+
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
     fn map(&self) -> MemoryTree {
         self.records.iter().map(|record| leaf_hash(&record.to_bytes())).collect()
     }
@@ -246,7 +271,10 @@ impl MemoryLog {
     }
 
     pub fn receipt(&self, index: u64) -> Vec<u8> {
-        let key = &PEOPLE.receipt;
+        self.receipt_by(&PEOPLE.receipt, index)
+    }
+
+    pub fn receipt_by(&self, key: &SigningKey, index: u64) -> Vec<u8> {
         let kid = key_id(LOG_ID, &key.public_key().thumbprint());
         let issuer = ReceiptIssuer { kid: kid.as_bytes(), iss: LOG_ID, sub: ORIGIN };
         let size = self.tree.size();
@@ -267,6 +295,18 @@ impl MemoryLog {
                 acceptance: self.proof(leaves.acceptance),
             }),
         }
+    }
+}
+
+/// A revocation of the key of `body` by `signer`.
+pub fn revocation(signer: &Signatory, body: &Signatory, cut_off: &str) -> KeyRevocation {
+    KeyRevocation {
+        id: format!("https://log.example/revocations/{cut_off}"),
+        issuer: signer.did.clone(),
+        body: body.did.clone(),
+        key: KeyThumbprint(body.key.public_key().thumbprint()),
+        cut_off: at(cut_off),
+        reason: "the laptop was stolen".into(),
     }
 }
 
@@ -316,6 +356,10 @@ pub struct Setup {
     pub certificate_steps: Vec<Step>,
     /// The accreditation comes into the log only after the certificate.
     pub accredited_late: bool,
+    /// What else happens once the arrangement is in the log, before the certificate.
+    pub before: fn(&mut MemoryLog, u64),
+    /// What else happens after the certificate and its changes.
+    pub after: fn(&mut MemoryLog, &Leaves),
 }
 
 /// A scope for one product class.
@@ -416,6 +460,8 @@ impl Default for Setup {
             arrangement_step: None,
             certificate_steps: Vec::new(),
             accredited_late: false,
+            before: |_, _| (),
+            after: |_, _| (),
         }
     }
 }
@@ -471,6 +517,9 @@ impl Setup {
         if let Some(step) = &self.arrangement_step {
             log.change(&people.asking, arrangement, step);
         }
+        if let Some(leaf) = accreditation {
+            (self.before)(&mut log, leaf);
+        }
         log.epoch(FOUNDED);
         let draft = CertificateDraft {
             accreditation: (self.draft.accreditation.0.clone(), Digest::of(&granted)),
@@ -484,8 +533,9 @@ impl Setup {
         for step in &self.certificate_steps {
             log.change(self.signatory, certificate, step);
         }
-        log.epoch(LATEST);
         let leaves = Leaves { accreditation, other_accreditation, arrangement, acceptance, certificate };
+        (self.after)(&mut log, &leaves);
+        log.epoch(LATEST);
         Scene {
             bundle: log.bundle(&leaves),
             trust: trust(),
@@ -531,6 +581,7 @@ pub fn trust() -> TrustFile {
             note_key: PEOPLE.note.verifier().to_vkey(),
             status_note_key: PEOPLE.status_note.verifier().to_vkey(),
             receipt_key: jwk(&PEOPLE.receipt),
+            earlier: Vec::new(),
         },
         accreditation_bodies: vec![authority(AB, &PEOPLE.ab_ca.der)],
         arrangement_parties: vec![

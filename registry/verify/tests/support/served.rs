@@ -35,6 +35,7 @@ pub fn policy() -> RegistrationPolicy {
         media::ACCREDITATION,
         media::CERTIFICATE,
         media::STATUS_EVENT,
+        media::KEY_REVOCATION,
         media::ARRANGEMENT,
         media::ARRANGEMENT_ACCEPTANCE,
     ];
@@ -80,7 +81,7 @@ pub fn accreditation(signatory: &Signatory, id: &str, class: &str, vouched: &Sig
         from: at("2026-01-01T00:00:00Z"),
         until: at("2029-01-01T00:00:00Z"),
         scope: vec![scope(class)],
-        signing_certificates: vec![vouched.chain[0].clone()],
+        signing_certificates: vec![vouched.chain[0].clone(), PEOPLE.cb_second.chain[0].clone()],
     });
     signatory.sign(media::ACCREDITATION, id, &json::write(&accreditation))
 }
@@ -106,6 +107,12 @@ pub fn event(signatory: &Signatory, subject: &str, state: State, effective: &str
         goods_rule: GoodsRule::NoGoods,
     };
     signatory.sign(media::STATUS_EVENT, subject, &json::write(&event))
+}
+
+/// A revocation by `signatory` of the key of `body`.
+pub fn revoked(signatory: &Signatory, body: &Signatory, cut_off: &str) -> Vec<u8> {
+    let revocation = revocation(signatory, body, cut_off);
+    signatory.sign(media::KEY_REVOCATION, &revocation.body, &json::write(&revocation))
 }
 
 /// A log that is served.

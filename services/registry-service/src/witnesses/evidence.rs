@@ -44,7 +44,8 @@ pub fn compare(place: usize, seen: &Checkpoint, tree: &MemoryTree, by: &str) -> 
 impl Evidence {
     /// A checkpoint that one of this log's keys signed: of the log (0) or of the status log (1).
     pub fn own_checkpoint(&self, note: &[u8]) -> Option<(usize, Checkpoint)> {
-        self.own.iter().enumerate().find_map(|(place, key)| {
+        let keys = self.own.iter().enumerate().flat_map(|(place, keys)| keys.iter().map(move |key| (place, key)));
+        keys.into_iter().find_map(|(place, key)| {
             let opened = VerifiedCheckpoint::open(note, key.name(), std::slice::from_ref(key)).ok()?;
             Some((place, opened.checkpoint().clone()))
         })
@@ -83,7 +84,7 @@ impl Evidence {
         let Some(policy) = policy else { return Ok(None) };
         let shown = join_all(places(policy).map(|(place, url)| async move {
             let client = Client::new(url);
-            let asked = self.own.iter().map(|own| client.checkpoint(own.name(), LOOK));
+            let asked = self.own.iter().map(|own| client.checkpoint(own[0].name(), LOOK));
             let notes = join_all(asked).await.into_iter().filter_map(|shown| shown.ok().flatten());
             (policy.witnesses()[place].name.as_str(), notes.collect::<Vec<_>>())
         }));

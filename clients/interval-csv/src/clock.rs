@@ -41,7 +41,8 @@ pub(crate) fn place(mut rows: Vec<Row>, mut profile: CsvProfile) -> Result<Clock
     let zoned = rows.iter().any(|row| row.kind != Kind::Moment);
     let zone_assumed = zoned && profile.zone.is_none();
     if profile.stamp == Stamp::Auto {
-        profile.stamp = stamp(&rows, step, daily);
+        // A midnight with the date of the day that ended is the end of that day's last interval.
+        profile.stamp = if repaired_midnights > 0 { Stamp::End } else { stamp(&rows, step, daily) };
     }
     let (mut repeated_hours, mut missing_hours) = (0, 0);
     if zoned {
@@ -96,16 +97,21 @@ pub(crate) fn rhythm(seconds: &[i64]) -> Option<i64> {
 }
 
 /// Moves midnight rows that carry the date of the day that ended: a row at midnight that follows, in the file, the last
-/// interval of the same date.
+/// interval of the same date. How many.
 fn repair_midnights(rows: &mut [Row], step: i64) -> usize {
+    let midnight = |row: &Row| row.kind != Kind::Moment && row.second.rem_euclid(DAY) == 0;
+    let follows = |rows: &[Row], i: usize| rows[i].second + DAY - rows[i - 1].second == step && step < DAY;
     let mut repaired = 0;
     for i in 1..rows.len() {
-        let (before, row) = (rows[i - 1].second, &rows[i]);
-        if row.kind != Kind::Moment
-            && row.second.rem_euclid(DAY) == 0
-            && row.second + DAY - before == step
-            && step < DAY
-        {
+        if midnight(&rows[i]) && follows(rows, i) {
+            rows[i].second += DAY;
+            repaired += 1;
+        }
+    }
+    // In a file that writes midnights so, one before which a row is missing is written so too: it is earlier than the row
+    // before it, by less than a day.
+    for i in 1..if repaired > 0 { rows.len() } else { 0 } {
+        if midnight(&rows[i]) && (1..DAY).contains(&(rows[i - 1].second - rows[i].second)) {
             rows[i].second += DAY;
             repaired += 1;
         }

@@ -191,18 +191,21 @@ pub enum CsvError {
         /// Its text, cut.
         first_text: String,
     },
-    /// A comma that can be before decimals or between thousands, and nothing in the column tells.
+    /// A comma, or a point between semicolons, that can be before decimals or between thousands, and nothing in the column
+    /// tells.
     #[error(
-        "line {line}, column {column:?}: {text:?} has a comma before decimals or between thousands, and no other value \
-         tells which; state decimal, point or comma, or write decimals with a point (1.5), thousands without"
+        "line {line}, column {column:?}: {text:?} has a {sign} before decimals or between thousands, and no other value \
+         tells which; state decimal, point or comma"
     )]
-    UndecidedComma {
+    UndecidedSign {
         /// Line, from 1.
         line: u64,
         /// The column of values.
         column: String,
         /// The text, cut.
         text: String,
+        /// The sign: `comma` or `point`.
+        sign: &'static str,
     },
     /// A value that is no number.
     #[error("line {line}, column {column:?}: {text:?}: {problem}")]
@@ -314,7 +317,7 @@ impl CsvError {
             CsvError::OneTime { .. } | CsvError::OffGrid { .. } => Some("step_secs"),
             CsvError::NoDate { .. } => Some("date_column"),
             CsvError::Time { .. } | CsvError::UndecidedDate { .. } => Some("time_format"),
-            CsvError::UndecidedComma { .. } => Some("decimal"),
+            CsvError::UndecidedSign { .. } => Some("decimal"),
             CsvError::RepeatedHour { .. } => Some("repeated_hour"),
             CsvError::MissingHour { .. } => Some("missing_hour"),
             CsvError::UnevenDay { .. } => Some("zone"),

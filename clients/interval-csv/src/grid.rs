@@ -80,6 +80,8 @@ pub(crate) fn lay(clocked: Clocked, unit: Unit, compression: Compression) -> Res
         missing: values.iter().filter(|value| value.is_none()).count(),
         drop_outs,
         drop_out_count,
+        unread: Vec::new(),
+        unread_count: 0,
         total,
     };
     Ok(IntervalSeries { unit, resolution, start, step_secs, values, lines, report })

@@ -9,7 +9,7 @@
 //! as it was applied is in the report; with it, another file of the same make is read in the same way.
 //!
 //! What can be meant in two ways is refused with the line and the remedy, never guessed: two columns of energy, `1,234`
-//! alone, the hour that occurs twice in autumn given once, the hour that does not occur in spring.
+//! alone, `1.234` alone between semicolons, the hour that occurs twice in autumn given once, the hour that does not occur in spring.
 
 mod clock;
 mod columns;
@@ -90,8 +90,23 @@ pub struct CsvReport {
     pub drop_outs: Vec<DropOut>,
     /// How many drop-outs there are.
     pub drop_out_count: usize,
+    /// Values that are no numbers: their intervals are missing. At most [`MAX_NAMED_LINES`] are named.
+    pub unread: Vec<Unread>,
+    /// How many there are.
+    pub unread_count: usize,
     /// Exact sum of the values, in the unit.
     pub total: Decimal,
+}
+
+/// A value that is no number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unread {
+    /// Line in the file, from 1.
+    pub line: u64,
+    /// The text, cut.
+    pub text: String,
+    /// The problem.
+    pub problem: String,
 }
 
 /// A suspicious zero.
@@ -143,5 +158,7 @@ pub fn read(bytes: &[u8], profile: &CsvProfile) -> Result<IntervalSeries, CsvErr
     let (text, compression) = unpack::text(bytes)?;
     let table = rows::read(&text, profile)?;
     let clocked = clock::place(table.rows, table.profile)?;
-    grid::lay(clocked, table.unit, compression)
+    let mut series = grid::lay(clocked, table.unit, compression)?;
+    (series.report.unread, series.report.unread_count) = (table.unread, table.unread_count);
+    Ok(series)
 }

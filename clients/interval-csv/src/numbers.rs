@@ -117,12 +117,13 @@ impl Evidence {
 
     /// How the column is written: as stated, else as seen. A point stands before decimals unless something else shows
     /// otherwise; a comma has to show it.
-    pub(crate) fn conclude(self, profile: &CsvProfile, column: &str) -> Result<Numbers, CsvError> {
+    /// Where `semicolons` separate fields, commas stand before decimals as a rule, so there a point has to show it too.
+    pub(crate) fn conclude(self, profile: &CsvProfile, column: &str, semicolons: bool) -> Result<Numbers, CsvError> {
         let decimal = match (profile.decimal, profile.thousands) {
             (Some(decimal), _) => decimal,
             (None, Some('.')) => DecimalMark::Comma,
             (None, Some(',')) => DecimalMark::Point,
-            (None, _) => self.decimal(column)?,
+            (None, _) => self.decimal(column, semicolons)?,
         };
         let other = decimal.other();
         let at = if other == ',' { COMMA } else { POINT };
@@ -130,7 +131,7 @@ impl Evidence {
         Ok(Numbers { decimal, thousands: profile.thousands.or(seen) })
     }
 
-    fn decimal(&self, column: &str) -> Result<DecimalMark, CsvError> {
+    fn decimal(&self, column: &str, semicolons: bool) -> Result<DecimalMark, CsvError> {
         let comma = self.decimal[COMMA].as_ref();
         let point = self.decimal[POINT].as_ref();
         match (comma, point) {
@@ -148,12 +149,18 @@ impl Evidence {
             (None, Some(_)) => Ok(DecimalMark::Point),
             (None, None) if self.group[POINT] => Ok(DecimalMark::Comma),
             (None, None) if self.group[COMMA] => Ok(DecimalMark::Point),
-            (None, None) => match &self.either[COMMA] {
-                Some((line, text)) => {
-                    Err(CsvError::UndecidedComma { line: *line, column: column.to_owned(), text: text.clone() })
+            (None, None) => {
+                let point = self.either[POINT].as_ref().filter(|_| semicolons);
+                match self.either[COMMA].as_ref().map(|seen| (seen, "comma")).or(point.map(|seen| (seen, "point"))) {
+                    Some(((line, text), sign)) => Err(CsvError::UndecidedSign {
+                        line: *line,
+                        column: column.to_owned(),
+                        text: text.clone(),
+                        sign,
+                    }),
+                    None => Ok(DecimalMark::Point),
                 }
-                None => Ok(DecimalMark::Point),
-            },
+            }
         }
     }
 }
@@ -168,7 +175,7 @@ mod tests {
         for (i, text) in texts.iter().enumerate() {
             evidence.see(i as u64 + 2, text);
         }
-        let read = evidence.conclude(&CsvProfile::default(), "kwh").map(|numbers| {
+        let read = evidence.conclude(&CsvProfile::default(), "kwh", false).map(|numbers| {
             let read = |text: &&str| numbers.read(text).map(|n| n.to_string());
             texts.iter().map(read).collect::<Result<Vec<_>, _>>().expect("numbers")
         });

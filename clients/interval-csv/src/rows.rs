@@ -3,12 +3,12 @@
 use csv::StringRecord;
 use quantity::{Decimal, Unit};
 
-use crate::MAX_ROWS;
 use crate::columns::Columns;
 use crate::error::{CsvError, cut};
 use crate::profile::{CsvProfile, Stamp, TimeFormat};
 use crate::source::{Record, Source};
 use crate::time::Kind;
+use crate::{MAX_NAMED_LINES, MAX_ROWS, Unread};
 use crate::{numbers, time};
 
 /// A reading as it is written.
@@ -27,6 +27,9 @@ pub(crate) struct Table {
     pub(crate) unit: Unit,
     /// The profile with what was found out so far.
     pub(crate) profile: CsvProfile,
+    /// Values that are no numbers, and how many: their intervals are missing.
+    pub(crate) unread: Vec<Unread>,
+    pub(crate) unread_count: usize,
 }
 
 /// Reads all rows.
@@ -39,8 +42,8 @@ pub(crate) fn read(text: &str, profile: &CsvProfile) -> Result<Table, CsvError> 
     let columns = Columns::find(&head, sample.as_ref(), profile)?;
     let data = || source.records().skip(usize::from(columns.named()));
 
-    let (numbers, format) = survey(data(), &columns, profile)?;
-    let mut rows = Vec::new();
+    let (numbers, format) = survey(data(), &columns, profile, source.delimiter == b';')?;
+    let (mut rows, mut unread) = (Vec::new(), Vec::new());
     for record in data() {
         let (line, record) = record?;
         if rows.len() >= MAX_ROWS {
@@ -55,17 +58,23 @@ pub(crate) fn read(text: &str, profile: &CsvProfile) -> Result<Table, CsvError> 
         })?;
         let value = match record.get(columns.value).unwrap_or_default() {
             "" => None,
-            text => Some(numbers.read(text).map_err(|problem| CsvError::Value {
-                line,
-                column: columns.name(columns.value),
-                text: cut(text),
-                problem,
-            })?),
+            text => match numbers.read(text) {
+                Ok(value) => Some(value),
+                Err(problem) => {
+                    unread.push((line, cut(text), problem));
+                    None
+                }
+            },
         };
         rows.push(Row { line, second: written.second, kind: written.kind, value });
     }
     if rows.is_empty() {
         return Err(CsvError::Empty);
+    }
+    // A column of which half is no number is another column than was meant.
+    if 2 * unread.len() > rows.len() {
+        let (line, text, problem) = unread.swap_remove(0);
+        return Err(CsvError::Value { line, column: columns.name(columns.value), text, problem });
     }
     let stamp = if profile.stamp == Stamp::Auto && columns.ends { Stamp::End } else { profile.stamp };
     let profile = CsvProfile {
@@ -81,7 +90,10 @@ pub(crate) fn read(text: &str, profile: &CsvProfile) -> Result<Table, CsvError> 
         stamp,
         ..profile.clone()
     };
-    Ok(Table { rows, unit: columns.unit, profile })
+    let named = unread.iter().take(MAX_NAMED_LINES);
+    let named =
+        named.map(|(line, text, problem)| Unread { line: *line, text: text.clone(), problem: problem.to_string() });
+    Ok(Table { rows, unit: columns.unit, profile, unread: named.collect(), unread_count: unread.len() })
 }
 
 /// What all rows together show of how numbers and dates are written.
@@ -89,6 +101,7 @@ fn survey(
     records: impl Iterator<Item = Record>,
     columns: &Columns,
     profile: &CsvProfile,
+    semicolons: bool,
 ) -> Result<(numbers::Numbers, TimeFormat), CsvError> {
     let (mut values, mut times) = (numbers::Evidence::of(profile), time::Evidence::default());
     for record in records {
@@ -98,7 +111,7 @@ fn survey(
             times.see(line, &time_text(&record, columns));
         }
     }
-    let numbers = values.conclude(profile, &columns.name(columns.value))?;
+    let numbers = values.conclude(profile, &columns.name(columns.value), semicolons)?;
     let format = match &profile.time_format {
         Some(format) => format.clone(),
         None => times.conclude()?,

@@ -127,7 +127,13 @@ fn errors_name_the_line() {
     let far = "time,value_kwh\n1970-01-01T00:00:00Z,1\n1970-01-01T00:00:01Z,1\n2023-01-01T00:15:00Z,2\n";
     refused(far, |e| matches!(e, CsvError::TooManyRows { line: 4 }));
     let comma = "time;kwh\n2023-01-01 00:00;1,234\n2023-01-01 01:00;1,500\n";
-    refused(comma, |e| matches!(e, CsvError::UndecidedComma { line: 2, .. }));
+    refused(comma, |e| matches!(e, CsvError::UndecidedSign { line: 2, sign: "comma", .. }));
+    let point = "time;kwh\n2023-01-01 00:00;1.234\n2023-01-01 01:00;1.500\n";
+    refused(point, |e| matches!(e, CsvError::UndecidedSign { line: 2, sign: "point", .. }));
+    assert!(
+        read(point.replace(';', ",").as_bytes(), &CsvProfile::default()).is_ok(),
+        "between commas a point is a point"
+    );
     let mixed = "time;kwh\n2023-01-01 00:00;1,5\n2023-01-01 01:00;1.5\n";
     refused(mixed, |e| matches!(e, CsvError::MixedDecimals { line: 3, first_line: 2, .. }));
     let dates = "time;kwh\n13/1/2023 00:00;1\n1/14/2023 00:00;1\n";
@@ -418,4 +424,38 @@ proptest! {
         bytes[at] = with;
         let _ = read(&bytes, &CsvProfile::default());
     }
+}
+
+#[test]
+fn a_cell_that_is_no_number_is_missing_and_named() {
+    let text = "time,value_kwh\n2023-01-01T00:00:00Z,1\n2023-01-01T00:15:00Z,n/a\n2023-01-01T00:30:00Z,3\n\
+                2023-01-01T00:45:00Z,4\n";
+    let series = read(text.as_bytes(), &CsvProfile::default()).unwrap();
+    assert_eq!(series.values, [Some(1), None, Some(3), Some(4)]);
+    let unread: Vec<_> = series.report.unread.iter().map(|unread| (unread.line, unread.text.as_str())).collect();
+    assert_eq!((unread, series.report.unread_count, series.report.missing), (vec![(3, "n/a")], 1, 1));
+    // A column of them is not the one that was meant.
+    let wrong = read(text.replace(",1", ",x").replace(",3", ",y").as_bytes(), &CsvProfile::default());
+    assert!(matches!(wrong, Err(CsvError::Value { line: 2, .. })));
+}
+
+/// One midnight with the date of the day that ended shows that times are ends, whatever rows are missing.
+#[test]
+fn midnights_tell_the_end_of_intervals() {
+    let row = |day: u32, minutes: u32| format!("{day:02}/01/2018 {:02}:{:02},1\n", minutes / 60 % 24, minutes % 60);
+    let days = |days: std::ops::RangeInclusive<u32>| -> Vec<String> {
+        days.flat_map(|day| (1..=96).map(move |quarter| row(day, quarter * 15))).collect()
+    };
+    let read =
+        |rows: &[String]| read(format!("date,kwh\n{}", rows.concat()).as_bytes(), &CsvProfile::default()).unwrap();
+    let whole = read(&days(13..=15));
+    assert_eq!((whole.report.profile.stamp, whole.report.repaired_midnights, whole.values.len()), (Stamp::End, 3, 288));
+    // Without the row before the first midnight; without the end of the last day.
+    let mut rows = days(13..=15);
+    rows.remove(94);
+    let gap = read(&rows);
+    assert_eq!((gap.report.profile.stamp, gap.report.repaired_midnights), (Stamp::End, 3));
+    assert_eq!((gap.start, gap.values.len(), gap.report.missing), (whole.start, 288, 1));
+    let part = read(&days(13..=15)[..200]);
+    assert_eq!((part.report.profile.stamp, part.start, part.values.len()), (Stamp::End, whole.start, 200));
 }

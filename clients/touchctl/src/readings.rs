@@ -82,7 +82,7 @@ pub(crate) fn import(args: &ImportArgs, json: bool, world: &mut Surroundings<'_>
         sent: sent.transpose()?,
     };
     let written = if json { output::json(world.out, &shown) } else { print(&shown, &series, world) };
-    let is_refused = shown.sent.as_ref().is_some_and(|sent| sent.refused > 0);
+    let is_refused = shown.sent.as_ref().is_some_and(|sent| sent.refused > 0) || series.report.unread_count > 0;
     written.map(|()| if is_refused { FAILED } else { DONE }).map_err(Error::Output)
 }
 
@@ -119,6 +119,13 @@ fn print(shown: &Shown<'_>, series: &IntervalSeries, world: &mut Surroundings<'_
         output::row(out, "", &format!("line {}, from {}", drop_out.line, drop_out.start))?;
     }
     more(out, report.drop_out_count)?;
+    if report.unread_count > 0 {
+        output::row(out, "Unread", &(counted(report.unread_count, "value") + " that are no numbers, left missing"))?;
+    }
+    for unread in report.unread.iter().take(MAX_SHOWN) {
+        output::row(out, "", &format!("line {}: {:?}: {}", unread.line, unread.text, unread.problem))?;
+    }
+    more(out, report.unread_count)?;
     writeln!(out, "\n{} in each interval\n{}", shown.unit, plot::plot(series))?;
     match &shown.sent {
         None => writeln!(out, "Nothing was sent."),
@@ -160,7 +167,7 @@ fn print_sent(sent: &Sent, instrument: &str, out: &mut dyn Write) -> std::io::Re
 
 fn more(out: &mut dyn Write, count: usize) -> std::io::Result<()> {
     match count.checked_sub(MAX_SHOWN) {
-        Some(more @ 1..) => output::row(out, "", &format!("… and {more} more")),
+        Some(more @ 1..) => output::row(out, "", &format!("… and {more} more; --json has more of them")),
         _ => Ok(()),
     }
 }

@@ -12,7 +12,11 @@ const REMEDIES: &[(&str, &str)] = &[
     ("READING_BATCH_INVALID", "send the rest by itself"),
     ("INSTRUMENT_KIND_MISMATCH", "name a weighbridge or belt weigher"),
     ("EVIDENCE_TOO_LARGE", "ask for a shorter period, or for one instrument"),
-    ("CALIBRATION_CERTIFICATE_INVALID", "ask the laboratory for a correct certificate"),
+    (
+        "CALIBRATION_CERTIFICATE_INVALID",
+        "where the certificate is a correct one, but not of a form that is read here, record it by touchctl calibrations create; or \
+         ask the laboratory for one of the template registry/dcc/template",
+    ),
     ("CALIBRATION_TEMPLATE", "ask the laboratory for the certificate that it made of the template"),
     ("CALIBRATION_OTHER_INSTRUMENT", "name the instrument that was calibrated"),
     ("INSTRUMENT_STATE", "read the instrument, and correct the time"),

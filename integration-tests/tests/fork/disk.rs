@@ -26,7 +26,7 @@ const LEAF: u64 = 255;
 /// File in which an auditor keeps what it saw: each fault is a history of its own from the same beginning.
 const SEEN: &str = "seen.json";
 /// Longest wait for an epoch, where the disk lets there be one.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a caller saw while the disk failed.
 #[derive(Default)]
@@ -36,6 +36,8 @@ struct Seen {
     /// Checkpoints of the log and of its status log.
     log: Vec<Checkpoint>,
     status: Vec<Checkpoint>,
+    /// Whether an epoch after it was shown: then there is no call on a file left.
+    complete: bool,
 }
 
 /// An installation whose log has 255 entries, and a copy of it.
@@ -118,11 +120,17 @@ impl Bench {
         let mut seen = Seen { leaf: self.register(), ..Seen::default() };
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            let Ok((log, status)) = self.trial.checkpoint() else { break };
-            let enough = log.size > LEAF && seen.status.first().is_some_and(|first| status.size > first.size + 1);
-            seen.log.push(log);
-            seen.status.push(status);
-            if enough || (seen.leaf.is_none() && began.elapsed() > PATIENCE / 6) {
+            match self.trial.checkpoint() {
+                Ok((log, status)) => {
+                    seen.complete =
+                        log.size > LEAF && seen.status.first().is_some_and(|first| status.size > first.size);
+                    seen.log.push(log);
+                    seen.status.push(status);
+                }
+                Err(_) if !self.trial.lives() => break,
+                Err(_) => {}
+            }
+            if seen.complete || (seen.leaf.is_none() && began.elapsed() > PATIENCE / 6) {
                 break;
             }
         }
@@ -207,6 +215,7 @@ fn killed_before_each_call_on_a_file() {
         let what = format!("kill {step}");
         let seen = bench.run(&what);
         let killed = bench.counted()[0] >= step;
+        assert!(killed || seen.complete, "{what}: neither killed nor done: {}", bench.trial.logged());
         match seen.leaf {
             Some(_) => acknowledged += 1,
             None => lost += 1,
@@ -230,6 +239,7 @@ fn a_sync_that_fails() {
         let what = format!("sync {step}");
         let seen = bench.run(&what);
         if bench.counted()[2] < step {
+            assert!(seen.complete, "{what}: neither failed nor done: {}", bench.trial.logged());
             break;
         }
         failed += 1;
@@ -246,6 +256,7 @@ fn a_full_disk() {
         let what = format!("full {step}");
         let seen = bench.run(&what);
         if bench.counted()[1] < step {
+            assert!(seen.complete, "{what}: neither full nor done: {}", bench.trial.logged());
             break;
         }
         full += 1;

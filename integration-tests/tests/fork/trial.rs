@@ -88,6 +88,11 @@ impl Trial {
         }
     }
 
+    /// Whether the process is still there.
+    pub fn lives(&mut self) -> bool {
+        self.running.as_mut().is_some_and(|child| child.try_wait().is_ok_and(|ended| ended.is_none()))
+    }
+
     pub fn run(&self, verb: &str) -> (bool, String) {
         let Output { status, stdout, stderr } = self.command(verb).output().expect("run");
         assert!(matches!(status.code(), Some(0 | 1)), "{status:?}");

@@ -71,8 +71,11 @@ async fn the_log_gets_new_keys_and_whoever_trusted_the_old_ones_follows() {
     assert_eq!(refused(&operator, outside).await.reason, "SIGNER_NOT_ENTITLED");
 
     // New keys without the rollover are refused: another log would go on over the same entries.
-    let until = Timestamp::now() + SignedDuration::from_hours(1);
-    let made = rotate(&config, &introduction, until).expect("rotated");
+    let hour = SignedDuration::from_hours(1);
+    let made = rotate(&config, &introduction, Timestamp::now(), hour).expect("rotated");
+    // Not twice from the same keys: partners could follow either.
+    let again = rotate(&config, &introduction, Timestamp::now(), hour).err().expect("a second rollover").to_string();
+    assert!(again.contains("log-rollover-2.cose was made before and is not in log.rollovers"), "{again}");
     told.stage.world.stop().await.expect("stopped");
     let good = fs::read_to_string(&config).expect("a configuration");
     apply(&config, &made);
@@ -156,6 +159,19 @@ async fn the_log_gets_new_keys_and_whoever_trusted_the_old_ones_follows() {
     if let Some(found) = fold(&url(&told)) {
         assert_eq!(found["wrong"], serde_json::json!([]), "{found}");
     }
+
+    // Another rotation meanwhile: the first keys sign until their own time is over, or, in an emergency, none of before does.
+    let next = |overlap| rotate(&config, &made.introduction, Timestamp::now(), overlap).expect("rotated");
+    let second = next(hour);
+    assert!(
+        second.lines.contains("\nearlier_note_keys = [\"log-note.key\", \"log-note-2.key\"]\n"),
+        "{}",
+        second.lines
+    );
+    let second_files = second.keys.iter().map(|(_, path, _)| path).chain([&second.rollover, &second.introduction]);
+    second_files.for_each(|path| fs::remove_file(path).expect("removed"));
+    let emergency = next(SignedDuration::ZERO);
+    assert!(emergency.lines.contains("\nearlier_note_keys = []\n") && !emergency.overlaps, "{}", emergency.lines);
 
     // The overlap ends: the old keys leave the configuration, and the log is the same.
     told.stage.world.stop().await.expect("stopped");

@@ -350,7 +350,7 @@ pub enum ErrorReason {
     InstrumentKindMismatch = 12,
     /// The period holds more evidence than one file may. Ask for a shorter period.
     EvidenceTooLarge = 13,
-    /// The certificate file cannot be read as a Digital Calibration Certificate, or says something impossible; the message has line and element. Ask the laboratory for a correct one.
+    /// The certificate file cannot be read as a Digital Calibration Certificate, or says something impossible; the message has line and element. Record a correct one of another form by CreateCalibration, or ask the laboratory for another.
     CalibrationCertificateInvalid = 14,
     /// The certificate is not for this instrument's serial number; metadata has those it is for. Name the instrument that was calibrated.
     CalibrationOtherInstrument = 15,

@@ -88,7 +88,8 @@ pub fn waterfall(statement: &FootprintStatement) -> String {
         level += part.value;
     }
     let expanded = statement.total.expanded_uncertainty.to_f64();
-    bar("Total", 0.0, total, total, &format!(" ± {expanded:.4}"), "#33415c");
+    let note = if expanded > 0.0 { format!(" ± {expanded:.4}") } else { " (no uncertainty stated)".to_owned() };
+    bar("Total", 0.0, total, total, &note, "#33415c");
     svg.push_str("</svg>\n");
     svg
 }

@@ -52,6 +52,7 @@ pub struct MethodStatement {
     /// Scheme, by URI.
     pub scheme: String,
     /// Method that product-category rules narrow; absent where this is a method itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrows: Option<EditionReference>,
     /// Set of global warming potentials, with the digest of its table.
     pub gwp_set: EditionReference,

@@ -99,7 +99,7 @@ impl Examined {
         let mut court = self.found.clone();
         if let Some(open) = &self.open {
             let state = court.state(&open.certificate, &open.placed, question);
-            court.goods(&open.certificate, state, question.production);
+            court.goods(&open.certificate, state, question.production, question.now);
             court.arrangement(&open.certificate, &open.recognition, party, question.as_of);
             court.freshness(open.max_age, open.status_time, question.now);
         }

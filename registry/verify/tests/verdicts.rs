@@ -548,6 +548,13 @@ fn rows() -> Vec<Row> {
             Refused,
             Some(GoodsOutsidePeriod),
         ),
+        (
+            "goods of tomorrow",
+            |s| s.draft.measurement.goods_until = at("2027-01-01T00:00:00Z"),
+            |s| s.question.production = Some(at("2026-06-02T00:00:00Z")),
+            Indeterminate,
+            Some(DateAhead),
+        ),
         // arrangement
         ("no arrangement", same, |s| s.bundle.arrangement = None, Indeterminate, Some(ArrangementMissing)),
         (

@@ -245,8 +245,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
         }
         Command::Rotate { config, introduction, overlap_days } => {
             let overlap = jiff::SignedDuration::from_hours(24 * i64::from(overlap_days));
-            let until = jiff::Timestamp::now().checked_add(overlap).map_err(|e| e.to_string())?;
-            let made = rotate(&config, &introduction, until).map_err(|e| e.to_string())?;
+            let made = rotate(&config, &introduction, jiff::Timestamp::now(), overlap).map_err(|e| e.to_string())?;
             print_rotation(&config, &made);
             Ok(())
         }
@@ -378,16 +377,30 @@ fn print_rotation(config: &Path, made: &Rotation) {
     for (what, file, key) in &made.keys {
         println!("  {what:<18}  {}  {}", key.fingerprint(), file.display());
     }
+    println!("\nVerifier keys (C2SP vkeys)");
+    println!("  checkpoints         {}", made.verifier_keys[0]);
+    println!("  status checkpoints  {}", made.verifier_keys[1]);
     println!("\nNext");
-    println!("  1. put these lines into [log] of {}, in place of those of the same names:\n", config.display());
+    println!(
+        "  1. give the verifier keys to your witnesses: each adds them to `logs` beside those so far, and starts again"
+    );
+    println!("  2. put these lines into [log] of {}, in place of those of the same names:\n", config.display());
     for line in made.lines.lines() {
         println!("       {line}");
     }
-    println!(
-        "\n  2. start the registry again: the rollover becomes the log's next entry, and both keys sign checkpoints"
-    );
-    println!("  3. hand out {} (to follow) and {} (to begin)", made.rollover.display(), made.introduction.display());
-    println!("  4. after {} take the two earlier_ lines out, and destroy the keys", made.earlier_until);
+    let signing = if made.overlaps { "the keys so far sign checkpoints too" } else { "the new keys alone sign" };
+    println!("\n  3. start the registry again: the rollover becomes the log's next entry, and {signing}");
+    println!("  4. hand out {} (to follow) and {} (to begin)", made.rollover.display(), made.introduction.display());
+    match made.overlaps {
+        true => println!(
+            "  5. after {} take the key so far out of the two earlier_ lines, and destroy it; witnesses drop it then",
+            made.earlier_until
+        ),
+        false => println!(
+            "  5. tell partners at once, by another way than the log: what the keys so far sign after {} is not the log's",
+            made.earlier_until
+        ),
+    }
 }
 
 fn print_init(folder: &Path, made: &Installation) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cose::key::{PublicKey, SigningKey};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use record::registry::LogRollover;
 use record::revocation::whole_second;
 use record::statement::{Heading, SignedStatement, sign};
@@ -22,19 +22,28 @@ pub struct Rotation {
     pub introduction: PathBuf,
     /// The new keys: what each is for, and the file that holds it.
     pub keys: Vec<(&'static str, PathBuf, PublicKey)>,
+    /// Verifier keys of the log and of its status log (C2SP vkey): what witnesses and policies go by.
+    pub verifier_keys: [String; 2],
     /// The lines of the configuration that change: `[log]`.
     pub lines: String,
     /// What signed until now is believed until then.
     pub earlier_until: Timestamp,
+    /// Whether the keys so far sign until then too. A compromised one does not.
+    pub overlaps: bool,
 }
 
 /// Makes three new keys and the rollover to them, signed with the receipt key of the configuration. `introduction` is the
-/// one that partners have now.
+/// one that partners have now. The keys so far sign for `overlap` more; where that is zero, they sign no more at all.
 ///
 /// # Errors
 /// [`InitError`]: the configuration, a key or the introduction cannot be used or do not belong together, or a file cannot
 /// be written; nothing is ever overwritten.
-pub fn rotate(config: &Path, introduction: &Path, earlier_until: Timestamp) -> Result<Rotation, InitError> {
+pub fn rotate(
+    config: &Path,
+    introduction: &Path,
+    now: Timestamp,
+    overlap: SignedDuration,
+) -> Result<Rotation, InitError> {
     let value = |flag, problem: String| InitError::Value { flag, problem };
     let read = |path: &Path| {
         std::fs::read_to_string(path).map_err(|e| InitError::File { path: path.to_owned(), problem: e.to_string() })
@@ -44,6 +53,25 @@ pub fn rotate(config: &Path, introduction: &Path, earlier_until: Timestamp) -> R
     let log = found.log.ok_or_else(|| value("--config", "has no table [log]: name that of the registry".into()))?;
     let receipt = SigningKey::from_pkcs8_pem(&read(&log.receipt_key)?)?;
     let known = Introduction::from_toml(&read(introduction)?).map_err(|e| value("--introduction", e.to_string()))?.log;
+    let earlier_until = now.checked_add(overlap).map_err(|e| value("--overlap-days", e.to_string()))?;
+    let overlaps = overlap > SignedDuration::ZERO;
+    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let named = |name: &str, number: usize, end: &str| folder.join(format!("{name}-{number}.{end}"));
+    // Two rollovers signed by one key lead partners apart.
+    let mut number = 2;
+    while named("log-rollover", number, "cose").exists() {
+        let made = named("log-rollover", number, "cose");
+        let same = |known: &PathBuf| known.file_name() == made.file_name();
+        if !log.rollovers.iter().any(same) {
+            let problem = format!(
+                "{} was made before and is not in log.rollovers: put the lines of that rotation into the configuration, or \
+                 remove its files where nobody has them yet",
+                made.display()
+            );
+            return Err(value("--config", problem));
+        }
+        number += 1;
+    }
     // Step 2: the keys, and the rollover.
     let (new_receipt, note, status_note) =
         (SigningKey::generate_p256()?, SigningKey::generate_ed25519()?, SigningKey::generate_ed25519()?);
@@ -63,10 +91,7 @@ pub fn rotate(config: &Path, introduction: &Path, earlier_until: Timestamp) -> R
     // That it can be followed shows that introduction and configuration are of one log, with its present keys.
     let followed = known.follow(&statement).map_err(|e| value("--introduction", e.to_string()))?;
     let introduced = Introduction { log: followed }.to_toml().map_err(|e| value("--introduction", e.to_string()))?;
-    // Step 3: the files, under the first number of which none is there.
-    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let named = |name: &str, number: usize, end: &str| folder.join(format!("{name}-{number}.{end}"));
-    let number = (2..).find(|number| !named("log-rollover", *number, "cose").exists()).unwrap_or(2);
+    // Step 3: the files.
     let keys = [
         ("receipts", "log-receipt", new_receipt),
         ("checkpoints", "log-note", note),
@@ -86,21 +111,28 @@ pub fn rotate(config: &Path, introduction: &Path, earlier_until: Timestamp) -> R
         let path = path.strip_prefix(folder).unwrap_or(path);
         format!("{:?}", path.display().to_string())
     };
-    let rollovers: Vec<String> = log.rollovers.iter().chain([&rollover_file]).map(|path| relative(path)).collect();
+    let list = |paths: Vec<&PathBuf>| paths.into_iter().map(|path| relative(path)).collect::<Vec<_>>().join(", ");
+    // What signs already beside the key so far goes on until its own time is over.
+    let earlier = |before: &[PathBuf], key: &PathBuf| match overlaps {
+        true => list(before.iter().chain([key]).collect()),
+        false => String::new(),
+    };
     let lines = format!(
         "receipt_key = {}\nnote_key = {}\nstatus_note_key = {}\nrollovers = [{}]\nearlier_note_keys = [{}]\nearlier_status_note_keys = [{}]\n",
         relative(&made[0].1),
         relative(&made[1].1),
         relative(&made[2].1),
-        rollovers.join(", "),
-        relative(&log.note_key),
-        relative(&log.status_note_key),
+        list(log.rollovers.iter().chain([&rollover_file]).collect()),
+        earlier(&log.earlier_note_keys, &log.note_key),
+        earlier(&log.earlier_status_note_keys, &log.status_note_key),
     );
     Ok(Rotation {
         rollover: rollover_file,
         introduction: introduction_file,
         keys: made,
+        verifier_keys: [rollover.note_key, rollover.status_note_key],
         lines,
         earlier_until: rollover.earlier_until,
+        overlaps,
     })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use footprint::{By, Cause, Change, Contribution, RecomputeError, WorkedExample, bars, contributions, improvements};
 use quantity::Decimal;
-use record::footprint::{DecisionResult, FootprintStatement, ResultValue};
+use record::footprint::{DecisionResult, FootprintStatement, ResultValue, Stage};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -166,6 +166,9 @@ fn print(out: &mut dyn Write, statement: &FootprintStatement) -> Result<()> {
     row(out, "Direct", &result(&statement.direct))?;
     row(out, "Indirect", &result(&statement.indirect))?;
     row(out, "Total", &result(&statement.total))?;
+    if !adds_up(statement) {
+        row(out, "", "✗ these figures and the parts below do not add up: the statement was changed")?;
+    }
     if let Some(decision) = &statement.decision {
         let words = match decision.result {
             DecisionResult::Conforms => "conforms",
@@ -173,15 +176,18 @@ fn print(out: &mut dyn Write, statement: &FootprintStatement) -> Result<()> {
             DecisionResult::Inconclusive => "inconclusive: within the guard band",
         };
         let limit = format!("limit {} {} on {}", decision.limit.value, decision.limit.unit, decision.of);
-        let percent = short(decision.probability_of_conformity.to_f64() * 100.0, 4);
-        row(out, "Decision", &format!("{words}; {limit}; probability of conformity {percent} %"))?;
+        let decided = if decision.of == "direct" { &statement.direct } else { &statement.total };
+        let likely = likely(&decision.probability_of_conformity, decided);
+        row(out, "Decision", &format!("{words}; {limit}; {likely}"))?;
     }
     if let Some(rules) = &statement.product_category_rules {
         row(out, "Rules", &format!("{} {}, SHA-256 {}", clean(&rules.id), clean(&rules.version), rules.digest))?;
         let grade = statement.grade.as_ref().map_or("none reached".to_owned(), |grade| {
-            let percent = short(grade.probability_of_conformity.to_f64() * 100.0, 4);
+            let direct = statement.decision.as_ref().is_some_and(|decision| decision.of == "direct");
+            let decided = if direct { &statement.direct } else { &statement.total };
+            let likely = likely(&grade.probability_of_conformity, decided);
             let (name, bound) = (clean(&grade.name), &grade.limit);
-            format!("{name}; at most {} {}; probability of conformity {percent} %", bound.value, bound.unit)
+            format!("{name}; at most {} {}; {likely}", bound.value, bound.unit)
         });
         row(out, "Grade", &grade)?;
     }
@@ -245,6 +251,25 @@ fn print(out: &mut dyn Write, statement: &FootprintStatement) -> Result<()> {
     writeln!(out)
 }
 
+/// Whether the parts of a statement make its figures: one that was computed does, one that was typed into need not.
+fn adds_up(statement: &FootprintStatement) -> bool {
+    let sum = |counts: fn(&Stage) -> bool| {
+        let parts = statement.breakdown.iter().filter(|part| counts(&part.stage));
+        parts.fold((0.0, 0.0), |(sum, size), part| (sum + part.value.to_f64(), size + part.value.to_f64().abs()))
+    };
+    let is = |(sum, size): (f64, f64), stated: &ResultValue| (sum - stated.value.to_f64()).abs() <= 1e-9 * size;
+    is(sum(|_| true), &statement.total)
+        && is(sum(|stage| matches!(stage, Stage::Direct | Stage::PrecursorDirect)), &statement.direct)
+}
+
+/// How likely conformity is, where the figure has an uncertainty that could tell.
+fn likely(probability: &Decimal, decided: &ResultValue) -> String {
+    match decided.expanded_uncertainty.to_f64() > 0.0 {
+        true => format!("probability of conformity {} %", short(probability.to_f64() * 100.0, 4)),
+        false => "the figure was taken as exact, for no uncertainty is stated".to_owned(),
+    }
+}
+
 /// A result with as many digits as its uncertainty supports, or seven.
 fn result(result: &ResultValue) -> String {
     let (value, expanded) = (result.value.to_f64(), result.expanded_uncertainty.to_f64());
@@ -270,7 +295,8 @@ fn padded(name: &str, width: usize) -> String {
     let name = clean(name);
     let count = name.chars().count();
     match count > width {
-        true => format!("{}…", name.chars().take(width - 1).collect::<String>()),
+        // What tells names apart stands at their end.
+        true => format!("…{}", name.chars().skip(count - width + 1).collect::<String>()),
         false => format!("{name}{}", " ".repeat(width - count)),
     }
 }

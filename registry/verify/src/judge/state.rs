@@ -73,7 +73,13 @@ impl Court {
         }
     }
 
-    pub(super) fn goods(&mut self, content: &Certificate, step: Option<Transition>, production: Option<Timestamp>) {
+    pub(super) fn goods(
+        &mut self,
+        content: &Certificate,
+        step: Option<Transition>,
+        production: Option<Timestamp>,
+        now: Timestamp,
+    ) {
         let measured = &content.assessment().measurement;
         if let Some(Transition { state, effective, goods_rule, reason, .. }) = step {
             let code = match state {
@@ -120,6 +126,13 @@ impl Court {
                     measured.goods_from, measured.goods_until
                 ),
                 "A certificate that covers the production date is needed.",
+            ),
+            Some(made) if made > now => self.open(
+                Check::Goods,
+                Code::DateAhead,
+                "production date",
+                format!("goods made at {made}, after your clock's {now}: what is not made yet is not covered"),
+                "Ask with the date on which the goods were made.",
             ),
             Some(made) => self.established(Check::Goods, format!("made at {made}, in the period covered")),
         }

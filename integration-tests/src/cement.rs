@@ -323,6 +323,7 @@ fn electricity(site: &str, random: &mut SplitMix64) -> ReadingBatch {
         step_secs: STEP_SECS,
         deltas: Vec::new(),
         signature: Vec::new(),
+        restate: false,
         values: share(ELECTRICITY_UNITS, &weights).into_iter().map(Some).collect(),
     }
 }

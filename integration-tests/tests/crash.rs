@@ -87,6 +87,7 @@ fn batch(start: i64) -> ReadingBatch {
         step_secs: 900,
         deltas: Vec::new(),
         signature: Vec::new(),
+        restate: false,
         values: (0..ROWS as i64).map(|row| Some((start / 900 + row) % 1_000)).collect(),
     }
 }

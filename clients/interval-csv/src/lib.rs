@@ -143,6 +143,7 @@ impl IntervalSeries {
                     deltas: Vec::new(),
                     values: values.to_vec(),
                     signature: Vec::new(),
+                    restate: false,
                 })
             })
             .collect()

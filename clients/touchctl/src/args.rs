@@ -231,6 +231,9 @@ pub(crate) struct ImportArgs {
     /// Read and report, and send nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Put values back that were in force before and have been revised since; without it they change nothing.
+    #[arg(long)]
+    pub(crate) restate: bool,
     /// Profile (TOML) that says how the file is read; the options below go before it.
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,

@@ -64,7 +64,7 @@ pub(crate) fn import(args: &ImportArgs, json: bool, world: &mut Surroundings<'_>
     }
     let sent = to.map(|(server, instrument)| {
         let bar = progress::bar(series.values.len() as u64, "rows");
-        let sent = send::send(&server, &series, instrument, &mut |rows| bar.set_position(rows as u64));
+        let sent = send::send(&server, &series, (instrument, args.restate), &mut |rows| bar.set_position(rows as u64));
         bar.finish_and_clear();
         sent
     });
@@ -144,6 +144,10 @@ fn print_sent(sent: &Sent, instrument: &str, out: &mut dyn Write) -> std::io::Re
             sent.accepted, sent.duplicate, sent.revised, sent.missing, sent.refused
         ),
     )?;
+    if sent.superseded > 0 {
+        let words = "of the duplicates were replaced by other values since, which stay; --restate puts these back";
+        output::row(out, "", &format!("{} {words}", sent.superseded))?;
+    }
     for refusal in sent.refusals.iter().take(MAX_SHOWN) {
         let lines = match (refusal.first_line, refusal.last_line) {
             (first, last) if first == last => format!("line {first}"),

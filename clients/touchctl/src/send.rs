@@ -32,6 +32,8 @@ pub(crate) struct Sent {
     pub(crate) accepted: u64,
     /// Readings that were there with the same value.
     pub(crate) duplicate: u64,
+    /// Of these, readings that were replaced by other values since.
+    pub(crate) superseded: u64,
     /// Readings that were there with another value: a new revision.
     pub(crate) revised: u64,
     /// Intervals without a value.
@@ -78,14 +80,17 @@ struct Piece {
     batch: ReadingBatch,
 }
 
-/// Sends a series; `progress` is told how many rows have been answered.
+/// Sends a series, and whether values that were in force before are put back; `progress` is told how many rows have been answered.
 pub(crate) fn send(
     server: &Server,
     series: &IntervalSeries,
-    instrument: &str,
+    (instrument, restate): (&str, bool),
     progress: &mut dyn FnMut(usize),
 ) -> Result<Sent, Error> {
-    let pieces = pieces(series, instrument);
+    let mut pieces = pieces(series, instrument);
+    for piece in &mut pieces {
+        piece.batch.restate = restate;
+    }
     let mut reports = Vec::new();
     let resumed = server.run(send_all(server, &pieces, &mut reports, progress))?;
     Ok(Sent { resumed, ..summed(series, &pieces, &reports) })
@@ -112,6 +117,7 @@ fn pieces(series: &IntervalSeries, instrument: &str) -> Vec<Piece> {
                 deltas: Vec::new(),
                 values: series.values[first..first + rows].to_vec(),
                 signature: Vec::new(),
+                restate: false,
             },
         });
         first += rows;
@@ -195,6 +201,7 @@ fn summed(series: &IntervalSeries, pieces: &[Piece], reports: &[wire::Acceptance
     for (piece, report) in pieces.iter().zip(reports) {
         sent.accepted += u64::from(report.accepted);
         sent.duplicate += u64::from(report.duplicate);
+        sent.superseded += u64::from(report.superseded);
         sent.revised += u64::from(report.revised);
         sent.missing += u64::from(report.missing);
         for refusal in &report.refused {

@@ -146,6 +146,7 @@ async fn a_kept_batch_is_acknowledged_whatever_fails_after_it() {
             deltas: Vec::new(),
             values: vec![Some(i + 1)],
             signature: Vec::new(),
+            restate: false,
         };
         let request = metering::RecordReadingsRequest { batch: Some(words::to_reading_batch(&batch)) };
         store.arm(failing, fault);

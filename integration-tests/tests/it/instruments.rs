@@ -51,6 +51,7 @@ fn hours(meter: &str, start: &str, values: &[i64]) -> ReadingBatch {
         deltas: Vec::new(),
         values: values.iter().copied().map(Some).collect(),
         signature: Vec::new(),
+        restate: false,
     }
 }
 

@@ -13,6 +13,28 @@ use crate::support::{self, ORGANIZATION, SITE};
 const ISSUED: &[u8] = include_bytes!("../../../registry/dcc/tests/issued.xml");
 const YEAR: &str = "2018-01-01/2019-01-01";
 
+/// What was revised stays revised by a retry, and goes back where somebody says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revised_value_is_put_back() {
+    let desk = Desk::with_meter("main").await;
+    let meter = instrument("main");
+    let file = |value: &str| format!("time,kwh\n2018-03-01T00:00:00Z,1.25\n2018-03-01T00:15:00Z,{value}\n");
+    desk.write("first.csv", file("2.50"));
+    desk.write("second.csv", file("3.75"));
+    let import = |name: &str, more: &[&str]| {
+        let sent = desk.json(&[&["readings", "import", name, "--instrument", &meter], more].concat())["sent"].clone();
+        ["accepted", "duplicate", "superseded", "revised"].map(|count| sent[count].as_u64().expect("a count"))
+    };
+    let period = "2018-03-01/2018-03-02";
+    let registered =
+        || desk.json(&["readings", "consumption", "--instrument", &meter, "--period", period])["registered"].clone();
+    assert_eq!(import("first.csv", &[]), [2, 0, 0, 0]);
+    assert_eq!(import("second.csv", &[]), [0, 1, 0, 1]);
+    assert_eq!((import("first.csv", &[]), registered()), ([0, 2, 1, 0], "5.00".into()));
+    assert_eq!((import("first.csv", &["--restate"]), registered()), ([0, 1, 0, 1], "3.75".into()));
+    assert_eq!((import("first.csv", &["--restate"]), registered()), ([0, 2, 0, 0], "3.75".into()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_year_by_command() {
     let Some(steel) = support::shared("data/steel_industry_2018.csv.gz") else { return };

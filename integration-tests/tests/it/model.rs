@@ -173,6 +173,7 @@ async fn rounds(seed: u64, rounds: usize) {
             deltas: Vec::new(),
             values: (0..length).map(|i| (random.below(20) != 0).then(|| (start + i) % 1_000 * kinds)).collect(),
             signature: Vec::new(),
+            restate: false,
         };
         let faulty = random.below(2) == 0;
         if faulty {
@@ -243,6 +244,7 @@ async fn a_register_that_rolls_over_adds_up() {
             deltas: Vec::new(),
             values: piece.iter().map(|count| Some(count % rollover)).collect(),
             signature: Vec::new(),
+            restate: false,
         };
         let request = wire::RecordReadingsRequest { batch: Some(words::to_reading_batch(&batch)) };
         bench.service.record_readings(as_caller(&caller, request)).await.expect("kept");

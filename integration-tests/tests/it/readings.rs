@@ -136,6 +136,7 @@ async fn splitting_and_interleaving_change_nothing() {
         deltas: Vec::new(),
         values: values.to_vec(),
         signature: Vec::new(),
+        restate: false,
     };
     let values = &series.values[..rows];
     story::send_readings(&client, vec![batch(&whole, 0, values)]).await.expect("accepted");
@@ -179,6 +180,7 @@ async fn a_bad_row_is_refused_and_the_rest_is_kept() {
         step_secs,
         deltas: Vec::new(),
         signature: Vec::new(),
+        restate: false,
         values: values.iter().copied().map(Some).collect(),
     };
     let check = async |batch: ReadingBatch, kept: [u32; 3], expected: &[(u32, u32, &str)]| {

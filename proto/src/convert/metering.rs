@@ -330,6 +330,7 @@ pub fn reading_batch(fields: &mut Fields, path: &str, message: &wire::ReadingBat
         deltas: message.deltas.clone(),
         values,
         signature: message.signature.clone(),
+        restate: message.restate,
     })
 }
 
@@ -347,6 +348,7 @@ pub fn to_reading_batch(batch: &reading::ReadingBatch) -> wire::ReadingBatch {
         values: batch.values.iter().map(|value| value.unwrap_or(0)).collect(),
         deltas: batch.deltas.clone(),
         signature: batch.signature.clone(),
+        restate: batch.restate,
     }
 }
 
@@ -356,6 +358,7 @@ pub fn to_acceptance_report(instrument: &str, report: &reading::AcceptanceReport
         instrument: instrument.to_owned(),
         accepted: report.accepted,
         duplicate: report.duplicate,
+        superseded: report.superseded,
         revised: report.revised,
         missing: report.missing,
         refused: report

@@ -452,6 +452,9 @@ pub struct ReadingBatch {
     /// Signature of the device, 64 bytes (Ed25519, or ECDSA P-256 with SHA-256 as r and s), with its registered key over the exact bytes that ARCHITECTURE.md states; empty when it does not sign. It is kept.
     #[prost(bytes = "vec", tag = "9")]
     pub signature: ::prost::alloc::vec::Vec<u8>,
+    /// Whether a value that was in force before, and was revised since, is put back as a new revision. Without it such a value is taken for a late retry, and changes nothing.
+    #[prost(bool, tag = "10")]
+    pub restate: bool,
 }
 /// Why a row was refused.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -481,6 +484,9 @@ pub struct AcceptanceReport {
     /// Same key and value as a reading already held.
     #[prost(uint32, tag = "3")]
     pub duplicate: u32,
+    /// Of duplicate: the value was in force before, and another one is now, which stays. Send it with restate to put it back.
+    #[prost(uint32, tag = "7")]
+    pub superseded: u32,
     /// Same key, other value: kept as a new revision.
     #[prost(uint32, tag = "4")]
     pub revised: u32,

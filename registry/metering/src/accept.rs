@@ -33,7 +33,7 @@ pub struct Acceptance {
 ///
 /// `stored` is every revision of every reading whose interval touches the batch's span, in any order. A value equal to
 /// *any* stored revision of its interval is a duplicate, so that the late retry of a batch that has since been corrected
-/// does not undo the correction.
+/// does not undo the correction; unless the batch restates: then only what is in force is the same again.
 pub fn accept(instrument: Option<&Instrument>, stored: &[Reading], batch: &ReadingBatch, clock: Clock) -> Acceptance {
     let mut acceptance = Acceptance::default();
     if let Some(reason) = whole_batch(instrument, batch) {
@@ -62,8 +62,12 @@ pub fn accept(instrument: Option<&Instrument>, stored: &[Reading], batch: &Readi
             report.missing += 1;
             continue;
         };
-        match judge(instrument, &known, start_second, batch.step_secs, value, latest_end) {
+        match judge(instrument, &known, (start_second, batch.step_secs), (value, batch.restate), latest_end) {
             Ok(Row::Duplicate) => report.duplicate += 1,
+            Ok(Row::Superseded) => {
+                report.duplicate += 1;
+                report.superseded += 1;
+            }
             Ok(Row::New(reading)) => {
                 if reading.revision == 0 {
                     report.accepted += 1;
@@ -103,6 +107,8 @@ fn all_new(instrument: &Instrument, batch: &ReadingBatch, latest_end: i64) -> Op
 
 enum Row {
     Duplicate,
+    /// The same as an earlier revision.
+    Superseded,
     New(Reading),
 }
 
@@ -147,9 +153,8 @@ fn signed(jwk: &str, batch: &ReadingBatch) -> bool {
 fn judge(
     instrument: &Instrument,
     known: &BTreeMap<i64, Vec<Reading>>,
-    start_second: i64,
-    duration_secs: u32,
-    value: i64,
+    (start_second, duration_secs): (i64, u32),
+    (value, restate): (i64, bool),
     latest_end: i64,
 ) -> Result<Row, RowReason> {
     let end_second = start_second + i64::from(duration_secs);
@@ -174,8 +179,12 @@ fn judge(
         if let Some(other) = revisions.iter().find(|stored| stored.duration_secs != duration_secs) {
             return Err(RowReason::Overlap { start, stored: other.start });
         }
-        if revisions.iter().any(|stored| stored.value == value) {
+        let in_force = revisions.iter().max_by_key(|stored| stored.revision);
+        if in_force.is_some_and(|stored| stored.value == value) {
             return Ok(Row::Duplicate);
+        }
+        if !restate && revisions.iter().any(|stored| stored.value == value) {
+            return Ok(Row::Superseded);
         }
     }
     let before = known.range(..start_second).next_back().and_then(|(_, stored)| stored.first());
@@ -242,6 +251,7 @@ mod tests {
             deltas: Vec::new(),
             values,
             signature: Vec::new(),
+            restate: false,
         }
     }
 
@@ -265,7 +275,15 @@ mod tests {
         let corrected = accept(Some(&meter), &stored, &batch("2023-01-01T00:00:00Z", 900, vec![Some(2)]), clock());
         assert_eq!((corrected.report.revised, corrected.new[0].revision), (1, 1));
         let all = [stored, corrected.new].concat();
-        assert!(accept(Some(&meter), &all, &first, clock()).new.is_empty());
+        let late = accept(Some(&meter), &all, &first, clock());
+        assert_eq!((late.report.duplicate, late.report.superseded, late.new.len()), (2, 1, 0));
+        // Who says so puts it back, once: the same again is the same again.
+        let restated = ReadingBatch { restate: true, ..first };
+        let back = accept(Some(&meter), &all, &restated, clock());
+        assert_eq!((back.report.duplicate, back.report.superseded, back.report.revised), (1, 0, 1));
+        assert_eq!((back.new[0].value, back.new[0].revision), (1, 2));
+        let all = [all, back.new].concat();
+        assert!(accept(Some(&meter), &all, &restated, clock()).new.is_empty());
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct ReadingBatch {
     pub values: Vec<Option<i64>>,
     /// Signature of the device over [`ReadingBatch::signed_bytes`]; empty when it does not sign.
     pub signature: Vec<u8>,
+    /// Whether values that were in force before are put back; otherwise they are taken for late retries.
+    pub restate: bool,
 }
 
 /// Opens the bytes that a device signs; a change of layout changes it.
@@ -499,6 +501,8 @@ pub struct AcceptanceReport {
     pub accepted: u32,
     /// Readings that were already stored with the same value; stored once.
     pub duplicate: u32,
+    /// Of these, readings whose value was in force before and is not now: the one in force stays.
+    pub superseded: u32,
     /// Readings that were stored with another value, and are now a new revision.
     pub revised: u32,
     /// Rows without a value.

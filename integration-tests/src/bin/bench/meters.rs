@@ -108,6 +108,7 @@ impl Year {
             deltas: Vec::new(),
             values,
             signature: Vec::new(),
+            restate: false,
         })
     }
 }

@@ -195,7 +195,7 @@ pub enum CsvError {
     /// tells.
     #[error(
         "line {line}, column {column:?}: {text:?} has a {sign} before decimals or between thousands, and no other value \
-         tells which; state decimal, point or comma"
+         tells which; state decimal, point or comma, or write decimals with a point (1.5) and thousands without"
     )]
     UndecidedSign {
         /// Line, from 1.

@@ -204,10 +204,11 @@ fn dates_alone_are_days() {
 #[test]
 fn midnights_with_the_old_date() {
     let old = rows(&["1/1/2018 23:30", "1/1/2018 23:45", "1/1/2018 0:00", "2/1/2018 0:15"]);
-    let report = check(plain(&old), "2018-01-01T23:30:00Z", 900, &[Some(1), Some(2), Some(3), Some(4)]);
-    assert_eq!(report.repaired_midnights, 1);
+    // That midnight is the end of the day's last interval, so the others are ends too.
+    let report = check(plain(&old), "2018-01-01T23:15:00Z", 900, &[Some(1), Some(2), Some(3), Some(4)]);
+    assert_eq!((report.repaired_midnights, report.profile.stamp), (1, Stamp::End));
     let latest_first = rows(&["2/1/2018 0:15", "1/1/2018 0:00", "1/1/2018 23:45", "1/1/2018 23:30"]);
-    let report = check(plain(&latest_first), "2018-01-01T23:30:00Z", 900, &[Some(4), Some(3), Some(2), Some(1)]);
+    let report = check(plain(&latest_first), "2018-01-01T23:15:00Z", 900, &[Some(4), Some(3), Some(2), Some(1)]);
     assert_eq!(report.repaired_midnights, 1);
     let hour_24 = rows(&["1.1.2018 23:30", "1.1.2018 23:45", "1.1.2018 24:00", "2.1.2018 00:15"]);
     let report = check(plain(&hour_24), "2018-01-01T23:30:00Z", 900, &[Some(1), Some(2), Some(3), Some(4)]);

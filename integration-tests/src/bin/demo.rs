@@ -383,6 +383,13 @@ async fn own(
         100.0 * report.missing as f64 / series.values.len() as f64,
         report.drop_out_count
     ));
+    if let Some(first) = report.unread.first() {
+        let (line, text) = (first.line, &first.text);
+        say(&format!(
+            "Cells that are no numbers, left missing: {}, the first in line {line}: {text:?}.",
+            report.unread_count
+        ));
+    }
     for drop_out in &report.drop_outs {
         say(&format!("  line {}: zero in the interval from {}", drop_out.line, drop_out.start));
     }

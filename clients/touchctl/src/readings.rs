@@ -120,7 +120,7 @@ fn print(shown: &Shown<'_>, series: &IntervalSeries, world: &mut Surroundings<'_
     }
     more(out, report.drop_out_count)?;
     if report.unread_count > 0 {
-        output::row(out, "Unread", &(counted(report.unread_count, "value") + " that are no numbers, left missing"))?;
+        output::row(out, "Unread", &(counted(report.unread_count, "cell") + " without a number, left missing"))?;
     }
     for unread in report.unread.iter().take(MAX_SHOWN) {
         output::row(out, "", &format!("line {}: {:?}: {}", unread.line, unread.text, unread.problem))?;
@@ -145,7 +145,7 @@ fn print_sent(sent: &Sent, instrument: &str, out: &mut dyn Write) -> std::io::Re
         ),
     )?;
     if sent.superseded > 0 {
-        let words = "of the duplicates were replaced by other values since, which stay; --restate puts these back";
+        let words = "of the duplicates: replaced by other values since, which stay; --restate puts them back";
         output::row(out, "", &format!("{} {words}", sent.superseded))?;
     }
     for refusal in sent.refusals.iter().take(MAX_SHOWN) {
